@@ -1,0 +1,38 @@
+"""Every exception of the library: each message names the object, shows the numbers, says what to do.
+
+All of them derive from `TensorProgramError`, itself a `ValueError`, and are raised at the boundary,
+before any work starts.
+"""
+
+from __future__ import annotations
+
+
+class TensorProgramError(ValueError):
+    """Base class of every error this library raises on purpose."""
+
+
+class ProgramError(TensorProgramError):
+    """A program is not well formed; the message names the node and the remedy."""
+
+
+class ExpressionError(TensorProgramError):
+    """A text (an expression, a program, an option) is outside the accepted language."""
+
+
+class OrderError(TensorProgramError):
+    """A derivative correlation was asked for that the program cannot have.
+
+    Raised when the activation has too few derivatives, or fewer inputs were traced than the order needs.
+    """
+
+
+class DataError(TensorProgramError):
+    """Input data have the wrong shape or contain NaN or infinite values."""
+
+
+class SamplingError(TensorProgramError):
+    """Widths, sample counts, seeds or methods that cannot be run."""
+
+
+class ArchitectureError(TensorProgramError):
+    """An architecture cannot be found, loaded or called with the options given."""

@@ -1,0 +1,77 @@
+"""Directions in parameter space that a Taylor expansion moves along: gradients, and free ones.
+
+A gradient direction adds a low-rank matrix to W, so its product with a vector is vectors times Moments and stays
+in the language. A free direction is an argument of the program.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from tensorprog.passes.gradient import Gradient, contract, fan_in, inner, metric, trainable
+from tensorprog.program.builder import Builder, Value
+from tensorprog.program.instructions import Parameter
+from tensorprog.program.types import ONE, Coefficient
+
+
+class Direction(Protocol):
+    """What a Taylor expansion asks of a direction."""
+
+    def matmul(self, builder: Builder, matrix: str, vector: Value, transpose: bool) -> Value:
+        """(dW) vector, or (dW)ᵀ vector."""
+
+    def bilinear(self, builder: Builder, matrix: str, left: Value, vector: Value, transpose: bool) -> Value:
+        """Σ left · (dW) vector, a scalar."""
+
+    def parameter(self, builder: Builder, name: str) -> Value:
+        """dP of a vector or scalar parameter."""
+
+
+@dataclass(frozen=True)
+class GradientDirection:
+    """Moving every parameter by η n^(-c) times its gradient, with η = 1."""
+
+    gradient: Gradient
+
+    def matmul(self, builder: Builder, matrix: str, vector: Value, transpose: bool) -> Value:
+        node = builder.nodes[matrix]
+        assert isinstance(node, Parameter)
+        terms: list[tuple[Coefficient, Value]] = []
+        for coefficient, left, right in self.gradient.terms.get(matrix, ()):
+            if vector is None or right is None:
+                continue
+            if transpose:
+                weight = builder.multiply(builder.dot(left, vector), right)
+                terms.append((coefficient * metric(node) * Coefficient(1 / fan_in(node)), weight))
+            else:
+                terms.append((coefficient * metric(node), builder.multiply(inner(builder, right, vector), left)))
+        return builder.lincomb(terms)
+
+    def bilinear(self, builder: Builder, matrix: str, left: Value, vector: Value, transpose: bool) -> Value:
+        if left is None or vector is None:
+            return None
+        term = (ONE, vector, left) if transpose else (ONE, left, vector)
+        return builder.add(*(contract(builder, matrix, known, term) for known in self.gradient.terms.get(matrix, ())))
+
+    def parameter(self, builder: Builder, name: str) -> Value:
+        node = builder.nodes[name]
+        assert isinstance(node, Parameter)
+        scale = metric(node) * Coefficient(1 / fan_in(node))
+        return builder.lincomb((scale * c, left) for c, left, _ in self.gradient.terms.get(name, ()))
+
+
+@dataclass(frozen=True)
+class FreeDirection:
+    """A free direction u, in unit-variance coordinates and weighted by n^(-c/2): a declared argument of the program."""
+
+    def matmul(self, builder: Builder, matrix: str, vector: Value, transpose: bool) -> Value:
+        if not trainable(builder.nodes, matrix):
+            return None
+        return builder.matmul(builder.free(matrix), vector, transpose)
+
+    def bilinear(self, builder: Builder, matrix: str, left: Value, vector: Value, transpose: bool) -> Value:
+        return builder.dot(left, self.matmul(builder, matrix, vector, transpose))
+
+    def parameter(self, builder: Builder, name: str) -> Value:
+        return builder.free(name) if trainable(builder.nodes, name) else None

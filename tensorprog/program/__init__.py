@@ -1,0 +1,60 @@
+"""The language: a small closed set of typed instructions, `Program`, and the tracing front end."""
+
+from tensorprog.program.builder import Builder
+from tensorprog.program.instructions import (
+    Apply,
+    Constant,
+    Free,
+    Input,
+    Instruction,
+    LinComb,
+    MatMul,
+    Moment,
+    Multiply,
+    Parameter,
+    ancestors,
+    operands,
+)
+from tensorprog.program.program import Program, Slot
+from tensorprog.program.scales import ABC, MEAN_FIELD, MUP, NTK, PRESETS, Preset, abc
+from tensorprog.program.tracing import Sequence, Symbol, linear, mean, readout, trace
+from tensorprog.program.types import Coefficient, Matrix, Scalar, Vector, Width
+
+n = Coefficient(power=Coefficient().power + 1)
+
+__all__ = [
+    "ABC",
+    "MEAN_FIELD",
+    "MUP",
+    "NTK",
+    "PRESETS",
+    "Apply",
+    "Builder",
+    "Coefficient",
+    "Constant",
+    "Free",
+    "Input",
+    "Instruction",
+    "LinComb",
+    "MatMul",
+    "Matrix",
+    "Moment",
+    "Multiply",
+    "Parameter",
+    "Preset",
+    "Program",
+    "Scalar",
+    "Sequence",
+    "Slot",
+    "Symbol",
+    "Vector",
+    "Width",
+    "abc",
+    "ancestors",
+    "linear",
+    "mean",
+    "n",
+    "operands",
+    "readout",
+    "trace",
+]

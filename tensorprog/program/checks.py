@@ -1,0 +1,105 @@
+"""Well-formedness: the type of every node, or an error that names the node and the remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tensorprog.errors import ProgramError
+from tensorprog.program.instructions import (
+    Apply,
+    Constant,
+    Free,
+    Input,
+    Instruction,
+    LinComb,
+    MatMul,
+    Moment,
+    Multiply,
+    Parameter,
+    operands,
+)
+from tensorprog.program.types import DATA, Matrix, Scalar, Type, Vector
+
+
+def infer(name: str, instruction: Instruction, types: Mapping[str, Type]) -> Type:
+    """The type of one node from the types of its operands; raises ProgramError when they do not fit."""
+    for operand in operands(instruction):
+        if operand not in types:
+            raise ProgramError(
+                f"node {name!r} reads {operand!r}, which is not defined before it; define it first or correct the name"
+            )
+    match instruction:
+        case Input():
+            return Vector(DATA)
+        case Parameter(rows, cols):
+            if rows is not None and cols is not None:
+                return Matrix(rows, cols)
+            side = rows or cols
+            return Scalar() if side is None else Vector(side)
+        case Free(parameter):
+            return types[parameter]
+        case Constant(width=width):
+            return Scalar() if width is None else Vector(width)
+        case MatMul():
+            return _matmul(name, instruction, types)
+        case Apply(function, order, args):
+            if function.arity != len(args) or len(order) != len(args) or min(order) < 0:
+                raise ProgramError(
+                    f"node {name!r} applies {function.spec} of {function.arity} arguments, order {order}, to "
+                    f"{len(args)}; give one operand and one derivative order an argument"
+                )
+            return _broadcast(name, args, types)
+        case Multiply(args):
+            return _broadcast(name, args, types)
+        case LinComb(terms):
+            return _broadcast(name, tuple(x for _, x in terms), types)
+        case Moment(args):
+            if isinstance(_broadcast(name, args, types), Scalar):
+                raise ProgramError(
+                    f"node {name!r} averages {', '.join(args)} over coordinates, but none of them is a vector: "
+                    "a scalar where a vector is needed; drop the mean or pass a vector"
+                )
+            return Scalar()
+
+
+def _matmul(name: str, instruction: MatMul, types: Mapping[str, Type]) -> Vector:
+    matrix, vector = types[instruction.matrix], types[instruction.vector]
+    if not isinstance(matrix, Matrix):
+        raise ProgramError(f"node {name!r}: {instruction.matrix!r} is a {matrix}, a matrix is needed; multiply with *")
+    if not isinstance(vector, Vector):
+        raise ProgramError(
+            f"node {name!r} multiplies {instruction.matrix!r} by {instruction.vector!r}: a {vector} where a vector is "
+            "needed; pass a vector"
+        )
+    into, out = (matrix.rows, matrix.cols) if instruction.transpose else (matrix.cols, matrix.rows)
+    if vector.width != into:
+        mark = "ᵀ" if instruction.transpose else ""
+        raise ProgramError(
+            f"node {name!r} multiplies {instruction.matrix}{mark} ({out} x {into}) by {instruction.vector!r} of width "
+            f"{vector.width}; use another weight name, transpose=, or width= so that both are {into}"
+        )
+    if not out.growing:
+        raise ProgramError(
+            f"node {name!r} maps back to the data dimension ({instruction.matrix!r} transposed); only vectors whose "
+            "width grows with n may depend on parameters; use a square weight before the transpose"
+        )
+    return Vector(out)
+
+
+def _broadcast(name: str, args: tuple[str, ...], types: Mapping[str, Type]) -> Type:
+    if not args:
+        raise ProgramError(f"node {name!r} has no operands; drop it or give it at least one")
+    result: Type = Scalar()
+    first = ""
+    for arg in args:
+        kind = types[arg]
+        if isinstance(kind, Matrix):
+            raise ProgramError(f"node {name!r} uses the matrix {arg!r} as a vector; multiply it by a vector first")
+        if isinstance(kind, Vector):
+            if isinstance(result, Vector) and result != kind:
+                raise ProgramError(
+                    f"node {name!r} combines {first!r} of width {result.width} with {arg!r} of width {kind.width}; "
+                    "bring both to one width with a weight"
+                )
+            result, first = kind, arg
+    return result

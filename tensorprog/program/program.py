@@ -1,0 +1,181 @@
+"""`Program`: an immutable tensor program over a `networkx.MultiDiGraph`.
+
+A MultiDiGraph because `x * x` reads one node twice: edges are keyed by argument position.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+import networkx as nx
+
+from tensorprog.errors import ProgramError
+from tensorprog.program.checks import infer
+from tensorprog.program.instructions import Free, Input, Instruction, Parameter, ancestors, operands
+from tensorprog.program.types import Coefficient, Matrix, Scalar, Type, Vector
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One parameter's part of a free slot of a correlation: Σ_j coefficient_j · left_j ⊗ right_j.
+
+    `right` is None for vector and scalar parameters. Coordinates are the unit-variance ones.
+    """
+
+    parameter: str
+    terms: tuple[tuple[Coefficient, str, str | None], ...]
+
+
+class Program:
+    """A well-formed tensor program: nodes in topological order, scalar outputs, free slots.
+
+    Parameters
+    ----------
+    nodes: name -> instruction; every operand is defined before it is used.
+    outputs: label -> name of a scalar node.
+    slots: the free slot a D = 2 correlation returns, one entry a parameter; empty otherwise.
+
+    Raises ProgramError, naming node and remedy, when something does not fit.
+
+    `program.graph` has one graph node a program node, with the attributes `instruction` (the instruction),
+    `type` (Scalar, Vector or Matrix) and `op` (the instruction's class name in lower case); an edge u -> v
+    with key i says that u is operand number i of v. The graph is frozen.
+    """
+
+    def __init__(
+        self,
+        nodes: Mapping[str, Instruction],
+        outputs: Mapping[str, str],
+        slots: Iterable[Slot] = (),
+    ) -> None:
+        types: dict[str, Type] = {}
+        for name, instruction in nodes.items():
+            types[name] = infer(name, instruction, types)
+        self.nodes: Mapping[str, Instruction] = MappingProxyType(dict(nodes))
+        self.outputs: Mapping[str, str] = MappingProxyType(dict(outputs))
+        self.slots = tuple(slots)
+        self.types: Mapping[str, Type] = MappingProxyType(types)
+        self._check_ends()
+
+    def _check_ends(self) -> None:
+        if not self.outputs and not self.slots:
+            raise ProgramError("the program has no output; return a scalar, for instance tp.readout('v', x)")
+        for label, name in self.outputs.items():
+            if name not in self.types:
+                raise ProgramError(f"output {label!r} is {name!r}, which is not defined; correct the name")
+            if not isinstance(self.types[name], Scalar):
+                raise ProgramError(
+                    f"output {label!r} is node {name!r}, a {self.types[name]}, not a scalar; "
+                    "end with tp.readout('v', x) or tp.mean(x)"
+                )
+        for slot in self.slots:
+            for _, left, right in slot.terms:
+                for side in (left, right):
+                    if side is not None and (side not in self.types or isinstance(self.types[side], Matrix)):
+                        raise ProgramError(f"slot of {slot.parameter!r} reads {side!r}, which is no vector or scalar")
+        live = ancestors(self.nodes, self.ends)
+        for name, instruction in self.nodes.items():
+            if name not in live and not isinstance(instruction, Input) and not self._is_slot_parameter(name):
+                what = "parameter" if isinstance(instruction, Parameter) else "node"
+                raise ProgramError(f"unused {what} {name!r}: no output depends on it; use it or remove it")
+
+    def _is_slot_parameter(self, name: str) -> bool:
+        return any(slot.parameter == name for slot in self.slots)
+
+    @property
+    def ends(self) -> list[str]:
+        """Names of all nodes read by outputs and slots."""
+        sides = [side for slot in self.slots for _, left, right in slot.terms for side in (left, right) if side]
+        return [*self.outputs.values(), *sides]
+
+    @cached_property
+    def graph(self) -> nx.MultiDiGraph:
+        """The program as a frozen networkx.MultiDiGraph; attributes as in the class docstring."""
+        graph = nx.MultiDiGraph(outputs=dict(self.outputs))
+        for name, instruction in self.nodes.items():
+            graph.add_node(name, instruction=instruction, type=self.types[name], op=type(instruction).__name__.lower())
+            for position, operand in enumerate(operands(instruction)):
+                graph.add_edge(operand, name, key=position)
+        return nx.freeze(graph)
+
+    @cached_property
+    def parameters(self) -> Mapping[str, Parameter]:
+        """The Gaussian parameters by name."""
+        return {name: node for name, node in self.nodes.items() if isinstance(node, Parameter)}
+
+    @cached_property
+    def inputs(self) -> int:
+        """How many rows of data the program needs: one more than the largest input index it reads."""
+        return 1 + max((node.index for node in self.nodes.values() if isinstance(node, Input)), default=-1)
+
+    @cached_property
+    def positions(self) -> int | None:
+        """How many positions each input needs, or None when inputs are vectors."""
+        found = [node.position for node in self.nodes.values() if isinstance(node, Input) and node.position is not None]
+        return 1 + max(found) if found else None
+
+    @cached_property
+    def free(self) -> Mapping[str, str]:
+        """Parameter name -> node of its free direction, for programs that take one."""
+        return {node.parameter: name for name, node in self.nodes.items() if isinstance(node, Free)}
+
+    def restricted(self, labels: Iterable[str]) -> Program:
+        """The program of some of the outputs only."""
+        outputs = {label: self.outputs[label] for label in labels}
+        live = ancestors(self.nodes, list(outputs.values()))
+        return Program({k: v for k, v in self.nodes.items() if k in live}, outputs)
+
+    def counts(self) -> dict[str, int]:
+        """Number of nodes of each instruction."""
+        found: dict[str, int] = {}
+        for node in self.nodes.values():
+            op = type(node).__name__
+            found[op] = found.get(op, 0) + 1
+        return found
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the text form: equal for equal programs, on any machine."""
+        return hashlib.sha256(str(self).encode()).hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Program) and (self.nodes, self.outputs, self.slots) == (
+            other.nodes,
+            other.outputs,
+            other.slots,
+        )
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __str__(self) -> str:
+        from tensorprog.program.text import write
+
+        return write(self)
+
+    def __repr__(self) -> str:
+        vectors = sum(isinstance(t, Vector) for t in self.types.values())
+        return (
+            f"Program({len(self.nodes)} nodes, {vectors} vectors, parameters {', '.join(self.parameters)}; "
+            f"outputs {', '.join(self.outputs) or 'one free slot'})"
+        )
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        return f"<pre>{escape(str(self))}</pre>"
+
+    def to_json(self) -> str:
+        """The program as one JSON object; `program_from_json` reads it back."""
+        from tensorprog.program.interchange import to_object
+
+        return json.dumps(to_object(self), indent=1)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Program, (dict(self.nodes), dict(self.outputs), self.slots))

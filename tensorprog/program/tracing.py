@@ -1,0 +1,292 @@
+"""The tracing front end: architectures written as one writes them on paper.
+
+A function of one input is called with a `Symbol` (or a `Sequence` of symbols, one a position) and everything it does
+is recorded. The same weight name means the same weight, within one input and across inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from typing import Any
+
+from tensorprog.errors import ArchitectureError, ExpressionError, ProgramError, TensorProgramError
+from tensorprog.functions import Function, power
+from tensorprog.program.builder import Builder
+from tensorprog.program.instructions import Parameter
+from tensorprog.program.program import Program
+from tensorprog.program.scales import NTK, exponents
+from tensorprog.program.types import DATA, ONE, Coefficient, Matrix, Scalar, Vector, Width, exact
+
+MINUS = Coefficient(Fraction(-1))
+Number = int | float | Fraction | Coefficient
+
+
+class Symbol:
+    """A traced vector or scalar; arithmetic is coordinatewise, scalars and numbers broadcast."""
+
+    __array_ufunc__ = None  # numpy scalars defer to the operators below
+    __slots__ = ("builder", "name")
+
+    def __init__(self, builder: Builder, name: str) -> None:
+        self.builder, self.name = builder, name
+
+    @property
+    def type(self) -> Scalar | Vector | Matrix:
+        return self.builder.types[self.name]
+
+    def apply_function(self, function: Function, args: tuple[object, ...]) -> Symbol:
+        """A nonlinearity called on traced values; numbers among its arguments become constants."""
+        names = [self._operand(arg, function.spec) for arg in args]
+        return self._wrap(self.builder.apply(function, (0,) * function.arity, names))
+
+    def __add__(self, other: object) -> Symbol:
+        return self._combine(ONE, other, ONE)
+
+    __radd__ = __add__
+
+    def __sub__(self, other: object) -> Symbol:
+        return self._combine(ONE, other, MINUS)
+
+    def __rsub__(self, other: object) -> Symbol:
+        return self._combine(MINUS, other, ONE)
+
+    def __neg__(self) -> Symbol:
+        return self._wrap(self.builder.scaled(MINUS, self.name))
+
+    def __pos__(self) -> Symbol:
+        return self
+
+    def __mul__(self, other: object) -> Symbol:
+        if isinstance(other, Symbol):
+            return self._wrap(self.builder.multiply(self.name, self._operand(other, "*")))
+        return self._wrap(self.builder.scaled(_coefficient(other), self.name))
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: object) -> Symbol:
+        if isinstance(other, Symbol):
+            return self * other**-1
+        coefficient = _coefficient(other)
+        if not coefficient.value:
+            raise ExpressionError(f"{self.name!r} is divided by zero; give a divisor other than 0")
+        return self._wrap(self.builder.scaled(ONE / coefficient, self.name))
+
+    def __rtruediv__(self, other: object) -> Symbol:
+        return self**-1 * other
+
+    def __pow__(self, exponent: int | float | Fraction) -> Symbol:
+        p = exact(exponent)
+        if p == 1:
+            return self
+        if p == 2:
+            return self * self
+        result = power(p)(self)
+        assert isinstance(result, Symbol)
+        return result
+
+    def __getitem__(self, index: object) -> Symbol:
+        raise ProgramError(
+            f"{self.name!r} has no positions to index with [{index!r}]; trace sequences with tp.trace(f, positions=…)"
+        )
+
+    def __bool__(self) -> bool:
+        raise ProgramError(f"the value of {self.name!r} is random, it cannot decide a branch; decide on options instead")
+
+    def __repr__(self) -> str:
+        return f"<{self.name}: {self.type}>"
+
+    def _combine(self, mine: Coefficient, other: object, theirs: Coefficient) -> Symbol:
+        return self._wrap(self.builder.lincomb([(mine, self.name), (theirs, self._operand(other, "+"))]))
+
+    def _operand(self, value: object, where: str) -> str:
+        if isinstance(value, Symbol):
+            if value.builder is not self.builder:
+                raise ProgramError(f"{where} mixes values of two traces; call tp.trace once on the whole function")
+            return value.name
+        constant = self.builder.constant(_coefficient(value))
+        return constant if constant is not None else self.builder.zero()
+
+    def _wrap(self, name: str | None) -> Symbol:
+        return Symbol(self.builder, self.builder.zero() if name is None else name)
+
+
+class Sequence:
+    """One input of several positions: `x[i]` is the vector at position i, `len(x)` their number."""
+
+    def __init__(self, positions: list[Symbol]) -> None:
+        self._positions = positions
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    def __getitem__(self, index: int) -> Symbol:
+        try:
+            return self._positions[index]
+        except IndexError:
+            raise ProgramError(
+                f"position {index} of a sequence of {len(self)}; trace with tp.trace(f, positions={index + 1}) or more"
+            ) from None
+
+    def __iter__(self) -> Iterator[Symbol]:
+        return iter(self._positions)
+
+
+def linear(
+    name: str,
+    x: Symbol,
+    *,
+    bias: float | Fraction = 0,
+    std: float | Fraction = 1,
+    scale: object = NTK,
+    trainable: bool = True,
+    width: float | Fraction | None = None,
+    transpose: bool = False,
+) -> Symbol:
+    """W x, or Wᵀ x, plus a bias vector of standard deviation `bias` (a parameter named `<name>.bias`) when not 0.
+
+    Parameters
+    ----------
+    name: of the weight; the same name is the same weight.
+    x: a vector. Input data (dimension d0) give the weight the fixed fan-in d0.
+    std: standard deviation σ; entries of W are n^{-a} σ r^{-1/2} N(0, 1), r the fan-in over n, or d0.
+    scale: `tp.NTK` (a = 1/2 for a fan-in that grows, 0 for a fixed one), `tp.MEAN_FIELD`, `tp.MUP`, `tp.abc(a, b, c)`.
+    width: of the result, as a multiple of n (default 1, or what the weight already has).
+    transpose: multiply by the transpose; the variance stays that of W.
+
+    Returns a vector; raises ProgramError when widths do not fit, naming the weight.
+    """
+    builder, source = _vector(name, x, "tp.linear")
+    known = builder.nodes.get(name)
+    if isinstance(known, Parameter):
+        out = known.cols if transpose else known.rows
+        if width is not None and out is not None and exact(width) != out.ratio:
+            raise ProgramError(f"{name!r} has width {out}, width={width} was asked; drop width= or use another name")
+        rows, cols = known.rows, known.cols
+    else:
+        ratio = exact(1 if width is None else width)
+        if ratio <= 0:
+            raise ProgramError(f"width={width} of {name!r} must be a positive multiple of n")
+        rows, cols = (source, Width(ratio)) if transpose else (Width(ratio), source)
+    a, c = exponents(scale, name, rows, cols)
+    weight = builder.parameter(name, Parameter(rows, cols, _std(name, std), a, c, bool(trainable)))
+    result = builder.matmul(weight, x.name, transpose)
+    if bias:
+        shift = _bias(builder, name, builder.width(str(result)), bias, scale, trainable)
+        result = builder.add(result, shift)
+    return x._wrap(result)
+
+
+def readout(
+    name: str,
+    x: Symbol,
+    *,
+    bias: float | Fraction = 0,
+    std: float | Fraction = 1,
+    scale: object = NTK,
+    trainable: bool = True,
+) -> Symbol:
+    """The scalar Σ_α v_α x_α with a Gaussian readout v, plus a bias scalar `<name>.bias`; options as in `linear`."""
+    builder, source = _vector(name, x, "tp.readout")
+    if not source.growing:
+        raise ProgramError(f"readout {name!r} reads the data directly; put tp.linear in between")
+    a, c = exponents(scale, name, None, source)
+    weight = builder.parameter(name, Parameter(None, source, _std(name, std), a, c, bool(trainable)))
+    result = builder.dot(weight, x.name)
+    if bias:
+        result = builder.add(result, _bias(builder, name, None, bias, scale, trainable))
+    return x._wrap(result)
+
+
+def mean(x: Symbol) -> Symbol:
+    """The Moment (1/N) Σ_α x_α, a scalar: `tp.mean(x * y)` is ⟨x, y⟩."""
+    _vector("mean", x, "tp.mean")
+    return x._wrap(x.builder.moment(x.name))
+
+
+def trace(
+    architecture: Callable[..., Symbol], inputs: int = 1, positions: int | None = None, **options: Any
+) -> Program:
+    """The program of `architecture(x, **options)` at each of `inputs` data rows; outputs are F0, F1, …
+
+    Parameters
+    ----------
+    architecture: a function of one input (a vector, or a sequence of `positions` vectors) that returns a scalar.
+    inputs: how many inputs to trace; C^{D,d} with distinct inputs needs d + 1.
+    positions: length of each input sequence, for architectures that index `x[i]`.
+
+    Raises ProgramError when the result is not a scalar or a program is not well formed.
+    """
+    if not callable(architecture):
+        raise ArchitectureError(f"{architecture!r} is not a function; pass a function of one input")
+    for what, value in (("inputs", inputs), ("positions", positions)):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+            raise ProgramError(f"{what}={value!r} must be a positive integer")
+    builder = Builder()
+    outputs: dict[str, str] = {}
+    label = getattr(architecture, "__name__", "the architecture")
+    for index in range(inputs):
+        if positions is None:
+            x: Symbol | Sequence = Symbol(builder, builder.input(index))
+        else:
+            x = Sequence([Symbol(builder, builder.input(index, p)) for p in range(positions)])
+        result = _call(architecture, label, x, positions, options)
+        if not isinstance(result, Symbol):
+            raise ProgramError(f"{label} returned {result!r}, not a traced scalar; end with tp.readout('v', x)")
+        if not isinstance(result.type, Scalar):
+            raise ProgramError(
+                f"{label} returned {result.name!r}, a {result.type}, not a scalar; end with tp.readout('v', x)"
+            )
+        outputs[f"F{index}"] = result.name
+    program = builder.build(outputs)
+    for name, node in builder.nodes.items():
+        if isinstance(node, Parameter) and name not in program.nodes:
+            raise ProgramError(f"unused parameter {name!r}: no output of {label} depends on it; use it or remove it")
+    return program
+
+
+def _call(
+    architecture: Callable[..., Symbol], label: str, x: Symbol | Sequence, positions: int | None, options: dict[str, Any]
+) -> object:
+    try:
+        return architecture(x, **options)
+    except TensorProgramError:
+        raise
+    except TypeError as error:
+        given = ", ".join(f"{k}={v!r}" for k, v in options.items()) or "none"
+        remedy = "; inputs are single vectors, did you mean tp.trace(f, positions=…)?" if positions is None else ""
+        raise ArchitectureError(f"{label} failed with options {given}: {error}{remedy}") from error
+
+
+def _vector(name: str, x: object, where: str) -> tuple[Builder, Width]:
+    if not isinstance(name, str) or not all(part.isidentifier() for part in name.split(".")):
+        raise ProgramError(f"{name!r} is no name for a weight; use letters, digits, _ and dots, as in 'block1.W'")
+    if isinstance(x, Sequence):
+        raise ProgramError(f"{where} of {name!r} got a whole sequence of {len(x)} positions; pass one of them, x[i]")
+    if not isinstance(x, Symbol):
+        raise ProgramError(f"{where} of {name!r} got {x!r}, not a traced vector; call the function through tp.trace")
+    if not isinstance(x.type, Vector):
+        raise ProgramError(f"{where} of {name!r} got {x.name!r}, a {x.type} where a vector is needed")
+    return x.builder, x.type.width
+
+
+def _bias(
+    builder: Builder, weight: str, width: Width | None, std: object, scale: object, trainable: bool
+) -> str:
+    name = f"{weight}.bias"
+    a, c = (Fraction(0), Fraction(0)) if not hasattr(scale, "roles") else exponents(scale, name, width, None)
+    return builder.parameter(name, Parameter(width, None, _std(name, std), a, c, bool(trainable)))
+
+
+def _std(name: str, std: object) -> Fraction:
+    value = exact(std)
+    if value <= 0:
+        raise ProgramError(f"the standard deviation of {name!r} is {std!r}; it must be positive")
+    return value
+
+
+def _coefficient(value: object) -> Coefficient:
+    return value if isinstance(value, Coefficient) else Coefficient(exact(value))
+
+
+__all__ = ["DATA", "Sequence", "Symbol", "linear", "mean", "readout", "trace"]

@@ -1,0 +1,78 @@
+"""Gaussian parameters at a finite width, one random stream for each (seed, width, sample, parameter).
+
+The stream of a parameter depends on nothing else: not on the batch it is drawn in, nor on the other parameters of the
+program, so every correlation of one architecture sees the same weights.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tensorprog.errors import SamplingError
+from tensorprog.program import Matrix, Parameter, Program, Vector, Width
+
+Array = NDArray[np.floating]
+
+
+def stream(seed: int, width: int, sample: int, name: str) -> np.random.Generator:
+    """The generator of one parameter's entries; `SeedSequence` spawn keys keep the streams apart."""
+    key = (width, sample, zlib.crc32(name.encode()))
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=key)))
+
+
+def shape(program: Program, name: str, width: int, d0: int) -> tuple[int, ...]:
+    """Array shape of a parameter: (rows, cols), (length,) or ()."""
+    kind = program.types[name]
+    if isinstance(kind, Matrix):
+        return kind.rows.at(width, d0), kind.cols.at(width, d0)
+    return (kind.width.at(width, d0),) if isinstance(kind, Vector) else ()
+
+
+def entry_scale(parameter: Parameter, width: int, d0: int) -> float:
+    """What multiplies the unit-variance entries: n^(-a) σ (fan-in / n)^(-1/2), or σ d0^(-1/2)."""
+    fan = 1.0
+    if parameter.cols is not None:
+        fan = float(parameter.cols.ratio) if parameter.cols.growing else float(d0)
+    return float(parameter.std) * float(width) ** -float(parameter.a) / fan**0.5
+
+
+def slot_scale(parameter: Parameter, width: int, d0: int) -> float:
+    """What a free slot on this parameter carries: the entry scale times n^(-c/2)."""
+    return entry_scale(parameter, width, d0) * float(width) ** (-float(parameter.c) / 2)
+
+
+def draw(
+    program: Program, width: int, samples: range, seed: int, d0: int, dtype: np.dtype[np.floating]
+) -> dict[str, Array]:
+    """Unit-variance entries of every parameter, arrays of shape (len(samples), *shape)."""
+    found: dict[str, Array] = {}
+    for name in program.parameters:
+        size = shape(program, name, width, d0)
+        values = np.empty((len(samples), *size), dtype)
+        for row, sample in enumerate(samples):
+            values[row] = stream(seed, width, sample, name).standard_normal(size, dtype=dtype)
+        found[name] = values
+    return found
+
+
+def check_width(program: Program, width: object) -> int:
+    """A positive integer at which every ratio·n is an integer, or a SamplingError that says which is not."""
+    if isinstance(width, bool) or not isinstance(width, int | np.integer) or width < 1:
+        raise SamplingError(f"width={width!r} must be a positive integer")
+    for name, kind in program.types.items():
+        for side in _widths(kind):
+            if side.growing and (side.ratio * int(width)).denominator != 1:
+                raise SamplingError(
+                    f"width {width} gives node {name!r} {side.ratio}·{width} coordinates; use a multiple of "
+                    f"{side.ratio.denominator}"
+                )
+    return int(width)
+
+
+def _widths(kind: object) -> tuple[Width, ...]:
+    if isinstance(kind, Matrix):
+        return kind.rows, kind.cols
+    return (kind.width,) if isinstance(kind, Vector) else ()

@@ -1,0 +1,105 @@
+"""The numeric interpreter: one rule an instruction, on batches of samples.
+
+A vector is an array (batch, N), a scalar (batch,), a matrix (batch, rows, cols); the batch may be 1 where a value is
+the same for all samples (the data).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tensorprog.program import Apply, Constant, Instruction, LinComb, MatMul, Moment, Multiply
+from tensorprog.readings.draws import Array
+from tensorprog.readings.schedule import Step
+
+
+@dataclass(frozen=True, slots=True)
+class LowRank:
+    """A matrix Σ_j left_j right_jᵀ a sample: left (batch, rows, k), right (batch, cols, k)."""
+
+    left: Array
+    right: Array
+
+
+Value = Array | LowRank
+
+
+def run(
+    nodes: Mapping[str, Instruction],
+    steps: Sequence[Step],
+    values: MutableMapping[str, Value],
+    n: int,
+    lengths: Mapping[str, int],
+) -> None:
+    """Carry out the steps in place: `values` gains what they compute and loses what they release.
+
+    `lengths` are the coordinates of vector constants, the only vectors without an operand.
+    """
+    for step in steps:
+        first = nodes[step.nodes[0]]
+        if isinstance(first, MatMul):
+            vectors = [values[node.vector] for node in map(nodes.__getitem__, step.nodes) if isinstance(node, MatMul)]
+            products = multiply_matrix(values[first.matrix], vectors, first.transpose)
+            for i, name in enumerate(step.nodes):
+                values[name] = products[:, i]
+        else:
+            for name in step.nodes:
+                values[name] = compute(nodes[name], values, n, lengths.get(name))
+        for name in step.release:
+            del values[name]
+
+
+def multiply_matrix(matrix: Value, vectors: Sequence[Value], transpose: bool) -> Array:
+    """Matrix times each vector, (batch, number of vectors, N): one gemm a sample."""
+    arrays = [v for v in vectors if not isinstance(v, LowRank)]
+    batch = max(len(v) for v in arrays)
+    stacked = np.stack([np.broadcast_to(v, (batch, v.shape[-1])) for v in arrays], axis=1)
+    if isinstance(matrix, LowRank):
+        near, far = (matrix.left, matrix.right) if transpose else (matrix.right, matrix.left)
+        return np.matmul(np.matmul(stacked, near), far.swapaxes(1, 2))
+    return np.matmul(stacked, matrix if transpose else matrix.swapaxes(1, 2))
+
+
+def compute(node: Instruction, values: Mapping[str, Value], n: int, length: int | None) -> Array:
+    """The value of one instruction that is not a matrix product."""
+
+    def get(name: str, vector: bool) -> Array:
+        value = values[name]
+        assert not isinstance(value, LowRank)
+        return value[:, None] if vector and value.ndim == 1 else value
+
+    def arrays(names: Sequence[str]) -> list[Array]:
+        vector = any(get(x, False).ndim == 2 for x in names)
+        return [get(x, vector) for x in names]
+
+    match node:
+        case Constant(coefficient):
+            return np.full((1,) if length is None else (1, length), coefficient.at(n))
+        case Apply(function, order, args):
+            return function.evaluate(order, *arrays(args))
+        case Multiply(args):
+            first, *rest = arrays(args)
+            result = first * rest[0] if rest else first.copy()
+            for factor in rest[1:]:
+                result = result * factor
+            return result
+        case LinComb(terms):
+            found = arrays([x for _, x in terms])
+            total = found[0] * found[0].dtype.type(terms[0][0].at(n))
+            for (coefficient, _), value in zip(terms[1:], found[1:], strict=True):
+                total = total + (value if coefficient.at(1) == 1 and not coefficient.power else
+                                 value * value.dtype.type(coefficient.at(n)))
+            return total
+        case Moment(args):
+            found = arrays(args)
+            if len(found) == 1:
+                return found[0].mean(axis=-1)
+            head = found[0]
+            for factor in found[1:-1]:
+                head = head * factor
+            return np.vecdot(head, found[-1]) / max(head.shape[-1], found[-1].shape[-1])
+        case _:
+            raise AssertionError(f"{node} is given, not computed")

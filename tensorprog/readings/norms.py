@@ -1,0 +1,529 @@
+"""The norm calculus: proved upper bounds for Taylor coefficients, uniform over free unit directions.
+
+Abstract interpretation of the coefficient program without building it. A coefficient of a node is indexed by how many
+directions of each kind it contains. Without free directions it is *known*: coordinates O(n^c), delocalised. With
+them it is bounded by two mutually recursive judgments,
+
+    norms(node, S)          exponents of its l1, l2, l-infinity norms,
+    functional(k, node, S)  exponent of |⟨k, coefficient⟩| for any known k with coordinates O(n^c),
+
+where the functional is taken at every product with one unknown block: that is what makes bounds tight. Assumption,
+as in the Master Theorem: scalars that enter a singular function (1/√variance) stay away from its pole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from itertools import product as cartesian
+from typing import Any
+
+from tensorprog.exponents import HALF, Exponent, Norms, closed, known_norms, product, union
+from tensorprog.program import (
+    Apply,
+    Constant,
+    Input,
+    Instruction,
+    LinComb,
+    MatMul,
+    Moment,
+    Multiply,
+    Parameter,
+    Vector,
+    operands,
+)
+from tensorprog.program.types import Type
+from tensorprog.readings.judgement import Counts, Judgement, largest
+from tensorprog.readings.sizes import GAUSSIAN, ORDER_ONE, size_of_function, without_log
+
+
+@dataclass(frozen=True)
+class KnownDirection:
+    """A direction Σ_j left_j ⊗ right_j of known vectors: for each parameter the sizes of the pairs."""
+
+    pairs: Mapping[str, frozenset[tuple[Exponent, Exponent | None]]]
+    label: str = "g"
+
+
+@dataclass(frozen=True)
+class UnitDirection:
+    """A free unit direction; `weights` gives -a - c/2 (or -a for a plain slot) of each parameter it may move."""
+
+    weights: Mapping[str, Fraction]
+    label: str = "u"
+
+
+Kind = KnownDirection | UnitDirection
+
+
+@lru_cache(maxsize=None)
+def parts(counts: Counts) -> tuple[Counts, ...]:
+    """All sub-multisets, the smallest first."""
+    return tuple(sorted(cartesian(*(range(k + 1) for k in counts)), key=lambda t: (sum(t), t)))
+
+
+def less(counts: Counts, other: Counts) -> Counts:
+    return tuple(a - b for a, b in zip(counts, other, strict=True))
+
+
+@lru_cache(maxsize=None)
+def partitions(counts: Counts) -> tuple[tuple[Counts, ...], ...]:
+    """All partitions of a multiset of directions into nonempty blocks."""
+    if not any(counts):
+        return ((),)
+    found: set[tuple[Counts, ...]] = set()
+    first = next(i for i, k in enumerate(counts) if k)
+    for block in parts(counts):
+        if block[first]:
+            found.update(tuple(sorted((block, *rest))) for rest in partitions(less(counts, block)))
+    return tuple(sorted(found))
+
+
+@lru_cache(maxsize=None)
+def shares(counts: Counts, number: int) -> tuple[tuple[Counts, ...], ...]:
+    """All ways to share a multiset of directions among that many factors."""
+    if number == 0:
+        return () if any(counts) else ((),)
+    return tuple((p, *rest) for p in parts(counts) for rest in shares(less(counts, p), number - 1))
+
+
+def _moved_nodes(nodes: Mapping[str, Instruction], kind: Kind) -> set[str]:
+    """Nodes that depend on a parameter which directions of this kind move."""
+    found = set(kind.pairs if isinstance(kind, KnownDirection) else kind.weights)
+    for name, node in nodes.items():
+        if any(operand in found for operand in operands(node)):
+            found.add(name)
+    return found
+
+
+class NormCalculus:
+    """Bounds for coefficients of the nodes of one program along kinds of directions.
+
+    Parameters
+    ----------
+    nodes, types: the program, adjoints included where directions need them.
+    kinds: the directions' kinds; `counts` of a coefficient has one entry for each.
+    sizes: coordinate sizes of the nodes themselves, see `node_sizes`.
+    """
+
+    def __init__(
+        self,
+        nodes: Mapping[str, Instruction],
+        types: Mapping[str, Type],
+        kinds: Sequence[Kind],
+        sizes: Mapping[str, Exponent],
+    ) -> None:
+        self.nodes, self.types, self.kinds, self.sizes = nodes, types, tuple(kinds), sizes
+        self.zero: Counts = (0,) * len(self.kinds)
+        self._multiplied: dict[tuple[str, bool], list[str]] = {}
+        for node in nodes.values():
+            if isinstance(node, MatMul):
+                self._multiplied.setdefault((node.matrix, node.transpose), []).append(node.vector)
+        self._opposite: dict[tuple[str, bool], Fraction | int | float] = {
+            (matrix, transpose): max(
+                (sizes[x].log for x in self._multiplied.get((matrix, not transpose), ())), default=HALF
+            )
+            for matrix, _ in self._multiplied
+            for transpose in (False, True)
+        }
+        self._moved = [_moved_nodes(nodes, kind) for kind in self.kinds]
+        self._known: dict[tuple[str, Counts], Judgement | None] = {}
+        self._scalar: dict[tuple[str, Counts], Judgement | None] = {}
+        self._norms: dict[tuple[str, Counts], Judgement | None] = {}
+        self._functional: dict[tuple[Exponent, str, Counts], Judgement | None] = {}
+
+    # -- the judgments
+
+    def known(self, name: str, counts: Counts) -> Judgement | None:
+        """Coordinate size of a coefficient without free directions (any coefficient for scalars); None when zero."""
+        if counts == self.zero:
+            return Judgement(self.sizes[name], "size", name, counts)
+        return self._memo(self._known, (name, counts), self._known_rule)
+
+    def scalar(self, name: str, counts: Counts) -> Judgement | None:
+        """Size of a coefficient of a scalar node."""
+        if counts == self.zero:
+            return Judgement(self.sizes[name], "size", name, counts)
+        return self._memo(self._scalar, (name, counts), self._scalar_rule)
+
+    def norms(self, name: str, counts: Counts) -> Judgement | None:
+        """Norm triple of a coefficient of a vector node; `bound` repeats its l2 exponent."""
+        return self._memo(self._norms, (name, counts), self._norms_rule)
+
+    def functional(self, k: Exponent, name: str, counts: Counts) -> Judgement | None:
+        """|⟨k, coefficient⟩| for any known k of this size."""
+        return self._memo(self._functional, (k, name, counts), self._functional_rule)
+
+    def _memo(self, table: dict[Any, Judgement | None], key: Any, rule: Callable[..., Judgement | None]) -> Judgement | None:
+        if key not in table:
+            name, counts = key[-2], key[-1]
+            moved = all(name in self._moved[i] for i, k in enumerate(counts) if k)
+            table[key] = rule(*key) if moved else None
+        return table[key]
+
+    # -- rules
+
+    def _known_rule(self, name: str, counts: Counts) -> Judgement | None:
+        match self.nodes[name]:
+            case LinComb(terms):
+                found = [
+                    j and j.via("linear combination", name, counts, j.bound.shift(c.power))
+                    for c, x in terms
+                    for j in [self._coefficient(x, counts)]
+                ]
+                return largest(found)
+            case MatMul(matrix, vector, transpose):
+                fixed = self.known(vector, counts)
+                moved = []
+                if fixed is not None:
+                    size = product_size(fixed.bound, self._parameter(matrix), self._opposite[matrix, transpose])
+                    moved.append(fixed.via("matrix product", name, counts, size))
+                for i, rest in self._steps(counts):
+                    for left, right in self._pairs(i, matrix, transpose):
+                        inner = self.functional(right, vector, rest)
+                        if inner is not None:
+                            bound = left + inner.bound.shift(self._metric(matrix))
+                            moved.append(inner.via("gradient direction of the weight", name, counts, bound))
+                return largest(moved)
+            case Parameter():
+                return self._moved_parameter(name, counts)
+            case Moment():
+                return self._scalar_rule(name, counts)
+            case _:
+                return largest([self._known_monomial(name, counts, m) for m in self._monomials(name, counts)])
+
+    def _scalar_rule(self, name: str, counts: Counts) -> Judgement | None:
+        match self.nodes[name]:
+            case LinComb(terms):
+                found = [
+                    j and j.via("linear combination", name, counts, j.bound.shift(c.power))
+                    for c, x in terms
+                    for j in [self.scalar(x, counts)]
+                ]
+                return largest(found)
+            case Moment(args):
+                growing = self._growing(*args)
+                terms = [self._functional_monomial(ORDER_ONE, growing, name, counts, m) for m in self._monomials(name, counts)]
+                best = largest(terms)
+                return best and best.via("average", name, counts, best.bound.shift(-growing))
+            case Parameter():
+                return self._moved_parameter(name, counts)
+            case _:
+                return largest([self._known_monomial(name, counts, m) for m in self._monomials(name, counts)])
+
+    def _norms_rule(self, name: str, counts: Counts) -> Judgement | None:
+        growing = self._growing(name)
+        found: list[tuple[Norms, str, Judgement]] = []
+        match self.nodes[name]:
+            case LinComb(terms):
+                for c, x in terms:
+                    if isinstance(self.types[x], Vector):
+                        j = self._triple(x, counts)
+                        if j and j.norms:
+                            found.append((j.norms.shift(Exponent(c.power)), "linear combination", j))
+                    elif (s := self.scalar(x, counts)) is not None:
+                        found.append((known_norms(s.bound.shift(c.power), growing), "scalar broadcast", s))
+            case MatMul(matrix, vector, transpose):
+                found += self._norms_of_product(matrix, vector, transpose, counts)
+            case Parameter():
+                j = self._moved_parameter(name, counts)
+                if j is not None:
+                    triple = closed(None, j.bound, None, growing) if self._free(counts) else known_norms(j.bound, growing)
+                    found.append((triple, "free direction of the vector", j))
+            case _:
+                for base, factors in self._monomials(name, counts):
+                    triple: Norms | None = None
+                    judged = [(x, block, self._factor(x, block)) for x, block in factors]
+                    if any(j is None for _, _, j in judged):
+                        continue
+                    shift, reasons = base, []
+                    for x, block, j in judged:
+                        assert j is not None
+                        reasons.append(j)
+                        if j.norms is not None and self._free(block):
+                            triple = j.norms if triple is None else product(triple, j.norms)
+                        else:
+                            shift = shift + j.bound
+                    norms = known_norms(shift, growing) if triple is None else triple.shift(shift)
+                    found.append((norms, "coordinatewise product", max(reasons, key=lambda r: r.bound)))
+        if not found:
+            return None
+        total = found[0][0]
+        for norms, _, _ in found[1:]:
+            total = union(total, norms)
+        _, rule, reason = max(found, key=lambda item: item[0].l2)
+        return Judgement(total.l2, rule, name, counts, (reason,), total)
+
+    def _norms_of_product(
+        self, matrix: str, vector: str, transpose: bool, counts: Counts
+    ) -> list[tuple[Norms, str, Judgement]]:
+        parameter = self._parameter(matrix)
+        found: list[tuple[Norms, str, Judgement]] = []
+        fixed = self._triple(vector, counts)
+        if fixed is not None and fixed.norms is not None:
+            shift = -parameter.a + HALF * self._growing(vector)
+            linf = fixed.norms.l1 + Exponent(-parameter.a, HALF)
+            found.append((closed(None, fixed.norms.l2.shift(shift), linf), "operator norm of the weight", fixed))
+        for i, rest in self._steps(counts):
+            kind = self.kinds[i]
+            if isinstance(kind, UnitDirection):
+                j = self._triple(vector, rest)
+                if j is not None and j.norms is not None and matrix in kind.weights:
+                    triple = closed(None, j.norms.l2.shift(kind.weights[matrix]), None)
+                    found.append((triple, "free direction of the weight", j))
+            else:
+                for left, right in self._pairs(i, matrix, transpose):
+                    inner = self.functional(right, vector, rest)
+                    if inner is not None:
+                        size = inner.bound.shift(self._metric(matrix))
+                        found.append((known_norms(left, 1).shift(size), "gradient direction of the weight", inner))
+        return found
+
+    def _functional_rule(self, k: Exponent, name: str, counts: Counts) -> Judgement | None:
+        growing = self._growing(name)
+        if not self._free(counts):
+            j = self.known(name, counts)
+            return j and j.via("known vectors", name, counts, Exponent(k.power + j.bound.power + growing))
+        terms: list[Judgement | None] = []
+        match self.nodes[name]:
+            case LinComb(items):
+                for c, x in items:
+                    if isinstance(self.types[x], Vector):
+                        terms.append(self.functional(k.shift(c.power), x, counts))
+                    elif (s := self.scalar(x, counts)) is not None:
+                        terms.append(s.via("scalar broadcast", name, counts, s.bound.shift(k.power + growing + c.power)))
+            case MatMul(matrix, vector, transpose):
+                terms += self._functional_of_product(k, name, matrix, vector, transpose, counts)
+            case Parameter():
+                j = self._moved_parameter(name, counts)
+                terms.append(j and j.via("pairing with a free direction", name, counts, j.bound.shift(k.power + HALF * growing)))
+            case _:
+                terms += [self._functional_monomial(k, growing, name, counts, m) for m in self._monomials(name, counts)]
+        best = largest(terms)
+        whole = self.norms(name, counts)
+        if best is None or whole is None or whole.norms is None:
+            return best
+        pairing = hoelder(k, growing, whole.norms)
+        return whole.via("norm pairing", name, counts, pairing) if pairing < best.bound else best
+
+    def _functional_of_product(
+        self, k: Exponent, name: str, matrix: str, vector: str, transpose: bool, counts: Counts
+    ) -> list[Judgement | None]:
+        """⟨k, W x⟩: Wᵀk is known; directions of W pair k with their left side, or by its l2 norm."""
+        parameter = self._parameter(matrix)
+        shift = -parameter.a + HALF * self._growing(vector)
+        log = max(HALF, self._opposite[matrix, not transpose], *self._coefficient_logs(matrix, transpose, counts))
+        found: list[Judgement | None] = []
+        inner = self.functional(Exponent(k.power + shift, log), vector, counts)
+        found.append(inner and inner.via("transposed weight on the functional", name, counts, inner.bound))
+        for i, rest in self._steps(counts):
+            kind = self.kinds[i]
+            if isinstance(kind, UnitDirection):
+                j = self._triple(vector, rest)
+                if j is not None and j.norms is not None and matrix in kind.weights:
+                    bound = j.norms.l2.shift(k.power + HALF + kind.weights[matrix])
+                    found.append(j.via("free direction of the weight", name, counts, bound))
+            else:
+                for left, right in self._pairs(i, matrix, transpose):
+                    j = self.functional(right, vector, rest)
+                    if j is not None:
+                        bound = j.bound.shift(self._metric(matrix) + k.power + left.power + 1)
+                        found.append(j.via("gradient direction of the weight", name, counts, bound))
+        return found
+
+    def _functional_monomial(
+        self, k: Exponent, growing: int, name: str, counts: Counts, monomial: Monomial
+    ) -> Judgement | None:
+        """⟨k, known · Π factors⟩: one unknown vector takes the known ones into k; two or more are paired by norms."""
+        base, factors = monomial
+        shift, outside, unknown, reasons = k + base, ORDER_ONE, list[tuple[str, Counts]](), list[Judgement]()
+        for x, block in factors:
+            if self._free(block) and isinstance(self.types[x], Vector):
+                unknown.append((x, block))
+                continue
+            j = self._coefficient(x, block)
+            if j is None:
+                return None
+            reasons.append(j)
+            if isinstance(self.types[x], Vector):
+                shift = shift + j.bound
+            else:
+                outside = outside + j.bound
+        if not unknown:
+            bound = Exponent(shift.power + growing) + outside
+            return Judgement(bound, "known vectors", name, counts, tuple(reasons))
+        if len(unknown) == 1:
+            inner = self.functional(shift, *unknown[0])
+            return inner and Judgement(inner.bound + outside, "one unknown block", name, counts, (inner, *reasons))
+        judged = [self.norms(x, block) for x, block in unknown]
+        triple: Norms | None = None
+        for j in judged:
+            if j is None or j.norms is None:
+                return None
+            triple = j.norms if triple is None else product(triple, j.norms)
+            reasons.append(j)
+        assert triple is not None
+        rule = f"{len(unknown)} unknown blocks, paired by norms"
+        return Judgement(hoelder(shift, growing, triple) + outside, rule, name, counts, tuple(reasons))
+
+    def _known_monomial(self, name: str, counts: Counts, monomial: Monomial) -> Judgement | None:
+        base, factors = monomial
+        reasons = [self._coefficient(x, block) for x, block in factors]
+        bound = base
+        for j in reasons:
+            if j is None:
+                return None
+            bound = bound + j.bound
+        return Judgement(bound, "coordinatewise product", name, counts, tuple(j for j in reasons if j))
+
+    def _monomials(self, name: str, counts: Counts) -> Iterator[Monomial]:
+        """A coefficient of ψ(x…) or Π x as a sum of (known size) · Π (coefficient of an operand)."""
+        node = self.nodes[name]
+        if isinstance(node, Apply):
+            sizes = [self.sizes[x] for x in node.args]
+            vector = [isinstance(self.types[x], Vector) for x in node.args]
+            for blocks in partitions(counts):
+                for where in cartesian(range(len(node.args)), repeat=len(blocks)):
+                    order = tuple(k + where.count(i) for i, k in enumerate(node.order))
+                    if not node.function.is_zero(order):
+                        base = size_of_function(name, node.function, order, sizes, vector)
+                        yield base, tuple((node.args[i], block) for i, block in zip(where, blocks, strict=True))
+        elif isinstance(node, Multiply | Moment):
+            for found in shares(counts, len(node.args)):
+                base, factors = ORDER_ONE, []
+                for x, block in zip(node.args, found, strict=True):
+                    if any(block):
+                        factors.append((x, block))
+                    else:
+                        base = base + self._base(x)
+                yield base, tuple(factors)
+
+    # -- small things
+
+    def _base(self, name: str) -> Exponent:
+        return self.sizes[name] if isinstance(self.types[name], Vector) else without_log(self.sizes[name])
+
+    def _free(self, counts: Counts) -> bool:
+        return any(k and isinstance(kind, UnitDirection) for k, kind in zip(counts, self.kinds, strict=True))
+
+    def _coefficient(self, name: str, counts: Counts) -> Judgement | None:
+        return self.known(name, counts) if isinstance(self.types[name], Vector) else self.scalar(name, counts)
+
+    def _factor(self, name: str, counts: Counts) -> Judgement | None:
+        if isinstance(self.types[name], Vector) and self._free(counts):
+            return self.norms(name, counts)
+        return self._coefficient(name, counts)
+
+    def _triple(self, name: str, counts: Counts) -> Judgement | None:
+        """Norms of a coefficient, known or not."""
+        if self._free(counts):
+            return self.norms(name, counts)
+        j = self.known(name, counts)
+        if j is None:
+            return None
+        return Judgement(j.bound, "known vector", name, counts, (j,), known_norms(j.bound, self._growing(name)))
+
+    def _steps(self, counts: Counts) -> list[tuple[int, Counts]]:
+        return [(i, (*counts[:i], k - 1, *counts[i + 1 :])) for i, k in enumerate(counts) if k]
+
+    def _pairs(self, i: int, matrix: str, transpose: bool) -> list[tuple[Exponent, Exponent]]:
+        kind = self.kinds[i]
+        if not isinstance(kind, KnownDirection):
+            return []
+        pairs = [(a, b) for a, b in kind.pairs.get(matrix, ()) if b is not None]
+        return [(b, a) for a, b in pairs] if transpose else pairs
+
+    def _parameter(self, name: str) -> Parameter:
+        node = self.nodes[name]
+        assert isinstance(node, Parameter)
+        return node
+
+    def _metric(self, name: str) -> Fraction:
+        node = self._parameter(name)
+        return -2 * node.a - node.c
+
+    def _moved_parameter(self, name: str, counts: Counts) -> Judgement | None:
+        """The move of a vector or scalar parameter: its l2 norm along a free direction, else its size."""
+        if sum(counts) != 1:
+            return None
+        kind = self.kinds[counts.index(1)]
+        if isinstance(kind, UnitDirection):
+            bound = Exponent(kind.weights[name]) if name in kind.weights else None
+            rule = "free direction"
+        else:
+            sizes = [left for left, right in kind.pairs.get(name, ()) if right is None]
+            bound = max(sizes).shift(self._metric(name)) if sizes else None
+            rule = "gradient direction"
+        return None if bound is None else Judgement(bound, rule, name, counts)
+
+    def _growing(self, *names: str) -> int:
+        for name in names:
+            kind = self.types[name]
+            if isinstance(kind, Vector):
+                return int(kind.width.growing)
+        return 0
+
+    def _coefficient_logs(self, matrix: str, transpose: bool, counts: Counts) -> list[Fraction | int | float]:
+        """Logarithms of the known coefficients that this weight, the same way round, multiplies."""
+        known = tuple(0 if isinstance(kind, UnitDirection) else k for k, kind in zip(counts, self.kinds, strict=True))
+        found: list[Fraction | int | float] = [HALF]
+        for vector in self._multiplied.get((matrix, transpose), ()):
+            found += [j.bound.log for part in parts(known) if (j := self.known(vector, part)) is not None]
+        return found
+
+
+Monomial = tuple[Exponent, tuple[tuple[str, Counts], ...]]
+
+
+def hoelder(k: Exponent, growing: int, norms: Norms) -> Exponent:
+    """|⟨k, x⟩| by the best of the three pairings, k known."""
+    known = known_norms(k, growing)
+    return min(known.linf + norms.l1, known.l2 + norms.l2, known.l1 + norms.linf)
+
+
+def product_size(size: Exponent, parameter: Parameter, log: Fraction | int | float) -> Exponent:
+    """Coordinates of W x: Gaussian with the l2 norm of x, plus what comes back through the transpose."""
+    growing = parameter.cols is not None and parameter.cols.growing
+    return Exponent(size.power - parameter.a + (HALF if growing else 0), max(HALF, log))
+
+
+def node_sizes(
+    nodes: Mapping[str, Instruction],
+    types: Mapping[str, Type],
+    improved: Callable[[str, Exponent, Mapping[str, Exponent]], Exponent] | None = None,
+) -> dict[str, Exponent]:
+    """Coordinate sizes of every node; `improved` may lower the size of a scalar, as a sign symmetry does."""
+    sizes: dict[str, Exponent] = {}
+    opposite: dict[tuple[str, bool], Fraction | int | float] = {}
+    for name, node in nodes.items():
+        match node:
+            case Input():
+                size = ORDER_ONE
+            case Parameter(a=a):
+                size = GAUSSIAN.shift(-a)
+            case Constant(coefficient):
+                size = Exponent(coefficient.power)
+            case LinComb(terms):
+                size = max(sizes[x].shift(c.power) for c, x in terms)
+            case Multiply(args) | Moment(args):
+                size = ORDER_ONE
+                for x in args:
+                    size = size + (sizes[x] if isinstance(types[x], Vector) else without_log(sizes[x]))
+            case Apply(function, order, args):
+                vector = [isinstance(types[x], Vector) for x in args]
+                size = size_of_function(name, function, order, [sizes[x] for x in args], vector)
+            case MatMul(matrix, vector_name, transpose):
+                parameter = nodes[matrix]
+                assert isinstance(parameter, Parameter)
+                size = product_size(sizes[vector_name], parameter, opposite.get((matrix, not transpose), HALF))
+                opposite[matrix, transpose] = max(opposite.get((matrix, transpose), HALF), sizes[vector_name].log)
+            case _:
+                continue
+        if not isinstance(types[name], Vector):
+            size = without_log(size)
+            if improved is not None:
+                size = improved(name, size, sizes)
+        sizes[name] = size
+    return sizes
