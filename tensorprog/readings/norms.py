@@ -39,11 +39,37 @@ from tensorprog.readings.judgement import Counts, Judgement, largest
 from tensorprog.readings.sizes import GAUSSIAN, ORDER_ONE, size_of_function, without_log
 
 
+@dataclass(frozen=True, order=True, slots=True)
+class Functional:
+    """A known vector: its size, its parity under the flip, and the directions it contains.
+
+    Parity and content decide which vectors come back through a transpose, hence the logarithm of W^T k.
+    """
+
+    size: Exponent
+    parity: int = 0
+    content: Counts = ()
+
+    def times(self, size: Exponent, parity: int = 0, content: Counts = ()) -> Functional:
+        """The coordinatewise product with another known factor."""
+        together = self.content or content
+        if self.content and content:
+            together = tuple(a + b for a, b in zip(self.content, content, strict=True))
+        return Functional(self.size + size, self.parity ^ parity, together)
+
+    def shift(self, power: Fraction | int) -> Functional:
+        return Functional(self.size.shift(power), self.parity, self.content)
+
+
 @dataclass(frozen=True)
 class KnownDirection:
-    """A direction Σ_j left_j ⊗ right_j of known vectors: for each parameter the sizes of the pairs."""
+    """A direction Σ_j left_j ⊗ right_j of known vectors: for each parameter the pairs, as functionals.
 
-    pairs: Mapping[str, frozenset[tuple[Exponent, Exponent | None]]]
+    `parity` is 1 when the sign flip of the calculus turns the direction g into -g (moved by the flip).
+    """
+
+    pairs: Mapping[str, frozenset[tuple[Functional, Functional | None]]]
+    parity: int = 0
     label: str = "g"
 
 
@@ -106,6 +132,7 @@ class NormCalculus:
     nodes, types: the program, adjoints included where directions need them.
     kinds: the directions' kinds; `counts` of a coefficient has one entry for each.
     sizes: coordinate sizes of the nodes themselves, see `node_sizes`.
+    parity: of the nodes under a sign flip; empty when there is none, then nothing is assumed to vanish.
     """
 
     def __init__(
@@ -114,25 +141,22 @@ class NormCalculus:
         types: Mapping[str, Type],
         kinds: Sequence[Kind],
         sizes: Mapping[str, Exponent],
+        parity: Mapping[str, int] | None = None,
     ) -> None:
         self.nodes, self.types, self.kinds, self.sizes = nodes, types, tuple(kinds), sizes
+        self.parity = parity or {}
         self.zero: Counts = (0,) * len(self.kinds)
-        self._multiplied: dict[tuple[str, bool], list[str]] = {}
-        for node in nodes.values():
+        self._multiplied: dict[tuple[str, bool], dict[str, str]] = {}
+        for name, node in nodes.items():
             if isinstance(node, MatMul):
-                self._multiplied.setdefault((node.matrix, node.transpose), []).append(node.vector)
-        self._opposite: dict[tuple[str, bool], Fraction | int | float] = {
-            (matrix, transpose): max(
-                (sizes[x].log for x in self._multiplied.get((matrix, not transpose), ())), default=HALF
-            )
-            for matrix, _ in self._multiplied
-            for transpose in (False, True)
-        }
+                self._multiplied.setdefault((node.matrix, node.transpose), {})[name] = node.vector
+        self._position = {name: i for i, name in enumerate(nodes)}
         self._moved = [_moved_nodes(nodes, kind) for kind in self.kinds]
+        self._one = Functional(ORDER_ONE, 0, self.zero)
         self._known: dict[tuple[str, Counts], Judgement | None] = {}
         self._scalar: dict[tuple[str, Counts], Judgement | None] = {}
         self._norms: dict[tuple[str, Counts], Judgement | None] = {}
-        self._functional: dict[tuple[Exponent, str, Counts], Judgement | None] = {}
+        self._functional: dict[tuple[Functional, str, Counts], Judgement | None] = {}
 
     # -- the judgments
 
@@ -152,7 +176,7 @@ class NormCalculus:
         """Norm triple of a coefficient of a vector node; `bound` repeats its l2 exponent."""
         return self._memo(self._norms, (name, counts), self._norms_rule)
 
-    def functional(self, k: Exponent, name: str, counts: Counts) -> Judgement | None:
+    def functional(self, k: Functional, name: str, counts: Counts) -> Judgement | None:
         """|⟨k, coefficient⟩| for any known k of this size."""
         return self._memo(self._functional, (k, name, counts), self._functional_rule)
 
@@ -178,13 +202,14 @@ class NormCalculus:
                 fixed = self.known(vector, counts)
                 moved = []
                 if fixed is not None:
-                    size = product_size(fixed.bound, self._parameter(matrix), self._opposite[matrix, transpose])
+                    x = Functional(fixed.bound, self._parity(vector, counts), counts)
+                    size = product_size(fixed.bound, self._parameter(matrix), self._returning(x, matrix, not transpose, name))
                     moved.append(fixed.via("matrix product", name, counts, size))
                 for i, rest in self._steps(counts):
                     for left, right in self._pairs(i, matrix, transpose):
                         inner = self.functional(right, vector, rest)
                         if inner is not None:
-                            bound = left + inner.bound.shift(self._metric(matrix))
+                            bound = left.size + inner.bound.shift(self._metric(matrix))
                             moved.append(inner.via("gradient direction of the weight", name, counts, bound))
                 return largest(moved)
             case Parameter():
@@ -205,7 +230,7 @@ class NormCalculus:
                 return largest(found)
             case Moment(args):
                 growing = self._growing(*args)
-                terms = [self._functional_monomial(ORDER_ONE, growing, name, counts, m) for m in self._monomials(name, counts)]
+                terms = [self._functional_monomial(self._one, growing, name, counts, m) for m in self._monomials(name, counts)]
                 best = largest(terms)
                 return best and best.via("average", name, counts, best.bound.shift(-growing))
             case Parameter():
@@ -233,7 +258,7 @@ class NormCalculus:
                     triple = closed(None, j.bound, None, growing) if self._free(counts) else known_norms(j.bound, growing)
                     found.append((triple, "free direction of the vector", j))
             case _:
-                for base, factors in self._monomials(name, counts):
+                for base, _, factors in self._monomials(name, counts):
                     triple: Norms | None = None
                     judged = [(x, block, self._factor(x, block)) for x, block in factors]
                     if any(j is None for _, _, j in judged):
@@ -278,14 +303,14 @@ class NormCalculus:
                     inner = self.functional(right, vector, rest)
                     if inner is not None:
                         size = inner.bound.shift(self._metric(matrix))
-                        found.append((known_norms(left, 1).shift(size), "gradient direction of the weight", inner))
+                        found.append((known_norms(left.size, 1).shift(size), "gradient direction of the weight", inner))
         return found
 
-    def _functional_rule(self, k: Exponent, name: str, counts: Counts) -> Judgement | None:
+    def _functional_rule(self, k: Functional, name: str, counts: Counts) -> Judgement | None:
         growing = self._growing(name)
         if not self._free(counts):
             j = self.known(name, counts)
-            return j and j.via("known vectors", name, counts, Exponent(k.power + j.bound.power + growing))
+            return j and j.via("known vectors", name, counts, Exponent(k.size.power + j.bound.power + growing))
         terms: list[Judgement | None] = []
         match self.nodes[name]:
             case LinComb(items):
@@ -293,52 +318,53 @@ class NormCalculus:
                     if isinstance(self.types[x], Vector):
                         terms.append(self.functional(k.shift(c.power), x, counts))
                     elif (s := self.scalar(x, counts)) is not None:
-                        terms.append(s.via("scalar broadcast", name, counts, s.bound.shift(k.power + growing + c.power)))
+                        terms.append(s.via("scalar broadcast", name, counts, s.bound.shift(k.size.power + growing + c.power)))
             case MatMul(matrix, vector, transpose):
                 terms += self._functional_of_product(k, name, matrix, vector, transpose, counts)
             case Parameter():
                 j = self._moved_parameter(name, counts)
-                terms.append(j and j.via("pairing with a free direction", name, counts, j.bound.shift(k.power + HALF * growing)))
+                terms.append(j and j.via("pairing with a free direction", name, counts, j.bound.shift(k.size.power + HALF * growing)))
             case _:
                 terms += [self._functional_monomial(k, growing, name, counts, m) for m in self._monomials(name, counts)]
         best = largest(terms)
         whole = self.norms(name, counts)
         if best is None or whole is None or whole.norms is None:
             return best
-        pairing = hoelder(k, growing, whole.norms)
+        pairing = hoelder(k.size, growing, whole.norms)
         return whole.via("norm pairing", name, counts, pairing) if pairing < best.bound else best
 
     def _functional_of_product(
-        self, k: Exponent, name: str, matrix: str, vector: str, transpose: bool, counts: Counts
+        self, k: Functional, name: str, matrix: str, vector: str, transpose: bool, counts: Counts
     ) -> list[Judgement | None]:
         """⟨k, W x⟩: Wᵀk is known; directions of W pair k with their left side, or by its l2 norm."""
         parameter = self._parameter(matrix)
         shift = -parameter.a + HALF * self._growing(vector)
-        log = max(HALF, self._opposite[matrix, not transpose], *self._coefficient_logs(matrix, transpose, counts))
         found: list[Judgement | None] = []
-        inner = self.functional(Exponent(k.power + shift, log), vector, counts)
+        back = Exponent(k.size.power + shift, self._returning(k, matrix, transpose))
+        inner = self.functional(Functional(back, k.parity ^ self.parity.get(matrix, 0), k.content), vector, counts)
         found.append(inner and inner.via("transposed weight on the functional", name, counts, inner.bound))
         for i, rest in self._steps(counts):
             kind = self.kinds[i]
             if isinstance(kind, UnitDirection):
                 j = self._triple(vector, rest)
                 if j is not None and j.norms is not None and matrix in kind.weights:
-                    bound = j.norms.l2.shift(k.power + HALF + kind.weights[matrix])
+                    bound = j.norms.l2.shift(k.size.power + HALF + kind.weights[matrix])
                     found.append(j.via("free direction of the weight", name, counts, bound))
             else:
                 for left, right in self._pairs(i, matrix, transpose):
                     j = self.functional(right, vector, rest)
                     if j is not None:
-                        bound = j.bound.shift(self._metric(matrix) + k.power + left.power + 1)
+                        bound = j.bound.shift(self._metric(matrix) + k.size.power + left.size.power + 1)
                         found.append(j.via("gradient direction of the weight", name, counts, bound))
         return found
 
     def _functional_monomial(
-        self, k: Exponent, growing: int, name: str, counts: Counts, monomial: Monomial
+        self, k: Functional, growing: int, name: str, counts: Counts, monomial: Monomial
     ) -> Judgement | None:
         """⟨k, known · Π factors⟩: one unknown vector takes the known ones into k; two or more are paired by norms."""
-        base, factors = monomial
-        shift, outside, unknown, reasons = k + base, ORDER_ONE, list[tuple[str, Counts]](), list[Judgement]()
+        base, parity, factors = monomial
+        outside, unknown, reasons = ORDER_ONE, list[tuple[str, Counts]](), list[Judgement]()
+        shift = k.times(base, parity)
         for x, block in factors:
             if self._free(block) and isinstance(self.types[x], Vector):
                 unknown.append((x, block))
@@ -348,11 +374,12 @@ class NormCalculus:
                 return None
             reasons.append(j)
             if isinstance(self.types[x], Vector):
-                shift = shift + j.bound
+                shift = shift.times(j.bound, self._parity(x, block), block)
             else:
+                shift = shift.times(ORDER_ONE, self._parity(x, block), block)
                 outside = outside + j.bound
         if not unknown:
-            bound = Exponent(shift.power + growing) + outside
+            bound = Exponent(shift.size.power + growing) + outside
             return Judgement(bound, "known vectors", name, counts, tuple(reasons))
         if len(unknown) == 1:
             inner = self.functional(shift, *unknown[0])
@@ -366,10 +393,10 @@ class NormCalculus:
             reasons.append(j)
         assert triple is not None
         rule = f"{len(unknown)} unknown blocks, paired by norms"
-        return Judgement(hoelder(shift, growing, triple) + outside, rule, name, counts, tuple(reasons))
+        return Judgement(hoelder(shift.size, growing, triple) + outside, rule, name, counts, tuple(reasons))
 
     def _known_monomial(self, name: str, counts: Counts, monomial: Monomial) -> Judgement | None:
-        base, factors = monomial
+        base, _, factors = monomial
         reasons = [self._coefficient(x, block) for x, block in factors]
         bound = base
         for j in reasons:
@@ -389,16 +416,18 @@ class NormCalculus:
                     order = tuple(k + where.count(i) for i, k in enumerate(node.order))
                     if not node.function.is_zero(order):
                         base = size_of_function(name, node.function, order, sizes, vector)
-                        yield base, tuple((node.args[i], block) for i, block in zip(where, blocks, strict=True))
+                        signs = [x for i, x in enumerate(node.args) if node.function.parity(order, i) == -1]
+                        parity = sum(self.parity.get(x, 0) for x in signs) % 2
+                        yield base, parity, tuple((node.args[i], block) for i, block in zip(where, blocks, strict=True))
         elif isinstance(node, Multiply | Moment):
             for found in shares(counts, len(node.args)):
-                base, factors = ORDER_ONE, []
+                base, parity, factors = ORDER_ONE, 0, []
                 for x, block in zip(node.args, found, strict=True):
                     if any(block):
                         factors.append((x, block))
                     else:
-                        base = base + self._base(x)
-                yield base, tuple(factors)
+                        base, parity = base + self._base(x), parity ^ self.parity.get(x, 0)
+                yield base, parity, tuple(factors)
 
     # -- small things
 
@@ -428,7 +457,7 @@ class NormCalculus:
     def _steps(self, counts: Counts) -> list[tuple[int, Counts]]:
         return [(i, (*counts[:i], k - 1, *counts[i + 1 :])) for i, k in enumerate(counts) if k]
 
-    def _pairs(self, i: int, matrix: str, transpose: bool) -> list[tuple[Exponent, Exponent]]:
+    def _pairs(self, i: int, matrix: str, transpose: bool) -> list[tuple[Functional, Functional]]:
         kind = self.kinds[i]
         if not isinstance(kind, KnownDirection):
             return []
@@ -453,7 +482,7 @@ class NormCalculus:
             bound = Exponent(kind.weights[name]) if name in kind.weights else None
             rule = "free direction"
         else:
-            sizes = [left for left, right in kind.pairs.get(name, ()) if right is None]
+            sizes = [left.size for left, right in kind.pairs.get(name, ()) if right is None]
             bound = max(sizes).shift(self._metric(name)) if sizes else None
             rule = "gradient direction"
         return None if bound is None else Judgement(bound, rule, name, counts)
@@ -465,16 +494,30 @@ class NormCalculus:
                 return int(kind.width.growing)
         return 0
 
-    def _coefficient_logs(self, matrix: str, transpose: bool, counts: Counts) -> list[Fraction | int | float]:
-        """Logarithms of the known coefficients that this weight, the same way round, multiplies."""
-        known = tuple(0 if isinstance(kind, UnitDirection) else k for k, kind in zip(counts, self.kinds, strict=True))
-        found: list[Fraction | int | float] = [HALF]
-        for vector in self._multiplied.get((matrix, transpose), ()):
-            found += [j.bound.log for part in parts(known) if (j := self.known(vector, part)) is not None]
-        return found
+    def _parity(self, name: str, counts: Counts) -> int:
+        """Parity of a known coefficient under the flip: that of the node, and of the directions in it."""
+        moved = sum(k * kind.parity for k, kind in zip(counts, self.kinds, strict=True) if isinstance(kind, KnownDirection))
+        return (self.parity.get(name, 0) + moved) % 2
+
+    def _returning(
+        self, k: Functional, matrix: str, transpose: bool, before: str | None = None
+    ) -> Fraction | int | float:
+        """Largest logarithm in M^T k, M the weight this way round: a Gaussian plus Σ_y y E[∂k/∂(My)].
+
+        y runs over the vectors that M multiplies, coefficients included (for node `before`: those multiplied earlier);
+        an expectation that the flip makes odd vanishes.
+        """
+        log: Fraction | int | float = HALF
+        for product_name, y in self._multiplied.get((matrix, transpose), {}).items():
+            earlier = before is None or self._position[product_name] < self._position[before]
+            for part in parts(k.content or self.zero) if earlier else (self.zero,):
+                odd = k.parity ^ self.parity.get(matrix, 0) ^ self._parity(y, part)
+                if not odd and (j := self.known(y, part)) is not None:
+                    log = max(log, j.bound.log)
+        return log
 
 
-Monomial = tuple[Exponent, tuple[tuple[str, Counts], ...]]
+Monomial = tuple[Exponent, int, tuple[tuple[str, Counts], ...]]
 
 
 def hoelder(k: Exponent, growing: int, norms: Norms) -> Exponent:

@@ -1,0 +1,221 @@
+"""`derive`: the exponent of every derivative correlation of a program, with its derivation.
+
+The decision procedure: the bound of the norm calculus; where D = 0, d is even and a sign flip makes the mean exactly
+zero, the bound of the gradient norm by the Poincaré inequality Var S ≤ E‖∇S‖², with
+
+    ∇S = ∇^{d+1}F(x_0)·g_1…g_d + Σ_a ∇²F(x_a)·(∇^d F(x_0)·Π_{b≠a} g_b).
+
+Both are upper bounds. Lower bounds need limits, which this version does not take: every status is "upper bound",
+except for correlations that vanish identically.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from fractions import Fraction
+
+from tensorprog.errors import ExpressionError, OrderError
+from tensorprog.exponents import HALF, Exponent
+from tensorprog.passes.correlation import MAX_D, Order, check_smoothness, order_of
+from tensorprog.passes.gradient import Gradient, adjoints, gradient
+from tensorprog.program import ABC, Apply, Builder, LinComb, Moment, Parameter, Preset, Program, Scalar, ancestors
+from tensorprog.program.scales import rescaled
+from tensorprog.program.types import exact
+from tensorprog.readings.judgement import Counts, Judgement, largest
+from tensorprog.readings.norms import Functional, Kind, KnownDirection, NormCalculus, UnitDirection, less, node_sizes, parts
+from tensorprog.readings.symmetry import odd_flip, parities
+from tensorprog.readings.table import Entry, Table
+
+MAX_d = 4
+MAX_TOTAL = 5
+Scales = Preset | ABC | Mapping[str, object] | None
+
+
+def all_orders(program: Program, points: Sequence[int] | None = None) -> list[tuple[int, int]]:
+    """Every (D, d) with D ≤ 2, d ≤ 4, D+d ≤ 5 that the smoothness of the activations and the inputs allow."""
+    smooth = [
+        node.function.smoothness - sum(node.order)
+        for node in program.nodes.values()
+        if isinstance(node, Apply) and node.function.smoothness is not None
+    ]
+    total = min([MAX_TOTAL, *smooth])
+    most = MAX_d if points is None else len(points) - 1
+    return [(D, d) for D in range(MAX_D + 1) for d in range(most + 1) if D + d <= total]
+
+
+def reparametrised(program: Program, abc: Scales) -> Program:
+    """The program with other abc exponents: one preset for all weights, or a mapping weight -> preset or abc.
+
+    Raises ExpressionError for names that are no parameters.
+    """
+    if abc is None:
+        return program
+    table = abc if isinstance(abc, Mapping) else dict.fromkeys(program.parameters, abc)
+    unknown = [name for name in table if name not in program.parameters]
+    if unknown:
+        raise ExpressionError(
+            f"the abc table names {', '.join(map(repr, unknown))}; the parameters are {', '.join(program.parameters)}"
+        )
+    nodes = {
+        name: rescaled(node, name, table[name]) if isinstance(node, Parameter) and name in table else node
+        for name, node in program.nodes.items()
+    }
+    return Program(nodes, program.outputs, program.slots)
+
+
+def derive(
+    program: Program,
+    orders: Sequence[tuple[int, int]] | None = None,
+    points: Sequence[int] | None = None,
+    kappa: int | float | Fraction = 0,
+    abc: Scales = None,
+) -> Table:
+    """The power of n of derivative correlations, exactly, with derivations.
+
+    Parameters
+    ----------
+    program: from `tp.trace`; C^{D,d} with distinct inputs needs d + 1 of them.
+    orders: pairs (D, d); by default all with D ≤ 2, d ≤ 4, D+d ≤ 5 that the activations' smoothness allows.
+    points: which traced inputs x_0, x_1, … are (repeats allowed); an order uses the first d + 1.
+    kappa: external scale F → n^(-κ) F with η → n^(2κ) η; adds κ(D+d-1) to every entry.
+    abc: other parametrisation: a preset, an abc, or a mapping from weight names to either.
+
+    Raises OrderError for orders the program cannot have.
+    """
+    program = reparametrised(program, abc)
+    scale = exact(kappa)
+    wanted = list(dict.fromkeys(all_orders(program, points) if orders is None else map(tuple, orders)))
+    checked = []
+    for D, d in wanted:
+        if points is not None and len(points) < d + 1:
+            raise OrderError(f"C^{{{D},{d}}} takes {d + 1} points, points={tuple(points)} has {len(points)}")
+        checked.append(order_of(program, D, d, None if points is None else points[: d + 1]))
+    analysis = Analysis(program, sorted({point for order in checked for point in order.points}))
+    with deep_recursion(len(analysis.builder.nodes)):
+        entries = [analysis.entry(order, scale) for order in checked]
+    return Table(tuple(entries), scale)
+
+
+@contextmanager
+def deep_recursion(nodes: int) -> Iterator[None]:
+    """Judgments recurse along the program; a deep network needs more frames than Python allows by default."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, 1000 + 40 * nodes))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
+
+
+class Analysis:
+    """A program with the adjoints of some of its outputs, its sizes, and the kinds of its gradient directions."""
+
+    def __init__(self, program: Program, points: Sequence[int]) -> None:
+        self.program = program
+        self.builder = Builder(program)
+        self.gradients: dict[int, Gradient] = {}
+        for point in points:
+            target = program.outputs[f"F{point}"]
+            self.gradients[point] = gradient(self.builder, target, adjoints(self.builder, target))
+        with deep_recursion(len(self.builder.nodes)):
+            self.sizes = node_sizes(self.builder.nodes, self.builder.types, self._improved)
+        self.flip = odd_flip(self.builder.nodes, [program.outputs[f"F{point}"] for point in points])
+        self.parity = {} if self.flip is None else parities(self.builder.nodes, self.flip)
+        parameters = program.parameters
+        self.weighted = UnitDirection({k: -p.a - p.c / 2 for k, p in parameters.items() if p.trainable})
+        self.plain = UnitDirection({k: -p.a for k, p in parameters.items()}, "e")
+        kinds: list[Kind] = []
+        self.kind_of: dict[int, int] = {}
+        for point in points:
+            kind = self._direction(self.gradients[point])
+            if kind not in kinds:
+                kinds.append(kind)
+            self.kind_of[point] = kinds.index(kind)
+        self.calculus = self._calculus([*kinds, self.weighted, self.plain])
+
+    def entry(self, order: Order, kappa: Fraction) -> Entry:
+        """The decision for one order."""
+        target = self.program.outputs[f"F{order.base}"]
+        bound = self.calculus.scalar(target, self._counts(order, weighted=order.D))
+        reasons = [] if bound is None else [bound]
+        flips: frozenset[str] = frozenset()
+        if order.D == 0 and order.d % 2 == 0:
+            flips = self.flip or frozenset()
+            if flips and self._differentiable(order) and (fluctuation := self._fluctuation(order)) is not None:
+                reasons.append(fluctuation)
+        best = min(reasons, key=lambda j: j.bound) if reasons else None
+        shift = kappa * (order.D + order.d - 1)
+        labels = tuple(kind.label for kind in self.calculus.kinds)
+        return Entry.from_judgement(order, best, shift, labels, flips if len(reasons) > 1 else frozenset())
+
+    def _counts(self, order: Order, weighted: int = 0, plain: int = 0) -> Counts:
+        counts = [0] * len(self.calculus.kinds)
+        for point in order.points[1:]:
+            counts[self.kind_of[point]] += 1
+        counts[-2], counts[-1] = weighted, plain
+        return tuple(counts)
+
+    def _differentiable(self, order: Order) -> bool:
+        """Whether S = C^{0,d} is smooth enough to have a gradient."""
+        try:
+            check_smoothness(self.program, order.d + 1)
+        except OrderError:
+            return False
+        return True
+
+    def _fluctuation(self, order: Order) -> Judgement | None:
+        """The exponent of ‖∇S‖, S = C^{0,d}, over all Gaussian parameters, trainable or not."""
+        base = self.program.outputs[f"F{order.base}"]
+        counts = self._counts(order)
+        terms = [self.calculus.scalar(base, self._counts(order, plain=1))]
+        for point in sorted(set(order.points[1:])):
+            i = self.kind_of[point]
+            rest = less(counts, tuple(int(i == j) for j in range(len(counts))))
+            moved = self._direction(self.gradients[order.base], rest)
+            terms.append(self._calculus([moved, self.plain]).scalar(self.program.outputs[f"F{point}"], (1, 1)))
+        best = largest(terms)
+        return best and best.via("zero mean and Poincaré: the gradient norm", base, counts, best.bound)
+
+    def _direction(self, found: Gradient, along: Counts | None = None) -> KnownDirection:
+        """Sizes of the outer products in a gradient, or in its coefficient along other gradients."""
+        pairs: dict[str, frozenset[tuple[Functional, Functional | None]]] = {}
+        for name, terms in found.terms.items():
+            sizes: set[tuple[Functional, Functional | None]] = set()
+            for coefficient, left, right in terms:
+                for part in [None] if along is None else parts(along) if right else [along]:
+                    one = self._size(left, part)
+                    other = None if right is None else self._size(right, less(along, part) if along and part else None)
+                    if one is not None and (right is None or other is not None):
+                        sizes.add((one.shift(coefficient.power), other))
+            if sizes:
+                pairs[name] = frozenset(sizes)
+        odd = int(self.flip is not None)
+        return KnownDirection(pairs, odd) if along is None else KnownDirection(pairs, odd * (1 + sum(along)) % 2, "y")
+
+    def _size(self, name: str, counts: Counts | None) -> Functional | None:
+        parity = self.parity.get(name, 0)
+        if counts is None:
+            return Functional(self.sizes[name], parity)
+        judged = self.calculus.known(name, counts)
+        return judged and Functional(judged.bound, parity ^ (sum(counts) * int(self.flip is not None) % 2))
+
+    def _calculus(self, kinds: Sequence[Kind]) -> NormCalculus:
+        return NormCalculus(self.builder.nodes, self.builder.types, kinds, self.sizes, self.parity)
+
+    def _improved(self, name: str, size: Exponent, sizes: Mapping[str, Exponent]) -> Exponent:
+        """A scalar that some flip makes odd has mean zero, and is as small as its gradient norm."""
+        nodes = self.program.nodes
+        if name not in nodes or name in self.program.outputs.values() or not isinstance(nodes[name], LinComb | Moment):
+            return size
+        if not isinstance(self.program.types[name], Scalar) or odd_flip(nodes, [name]) is None:
+            return size
+        wanted = ancestors(nodes, [name])
+        plain = UnitDirection({k: -p.a for k, p in self.program.parameters.items() if k in wanted}, "e")
+        below = {k: v for k, v in nodes.items() if k in wanted}
+        judged = NormCalculus(below, self.program.types, [plain], {**sizes, name: size}).scalar(name, (1,))
+        return size if judged is None else min(size, judged.bound)
+
+
+__all__ = ["HALF", "Analysis", "all_orders", "derive", "reparametrised"]

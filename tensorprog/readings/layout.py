@@ -1,0 +1,53 @@
+"""Tables of exponents as text, Markdown and LaTeX."""
+
+from __future__ import annotations
+
+from tensorprog.readings.table import Entry, Table
+
+
+def cells(table: Table) -> tuple[list[int], list[int], dict[tuple[int, int], Entry]]:
+    """Rows D, columns d, and the entries by order."""
+    found = {(entry.D, entry.d): entry for entry in table}
+    return sorted({D for D, _ in found}), sorted({d for _, d in found}), found
+
+
+def plain(table: Table) -> str:
+    """A grid for the terminal, with the statuses and m(n) below."""
+    rows, columns, found = cells(table)
+    grid = [["", *(f"d={d}" for d in columns)]]
+    grid += [[f"D={D}", *(str(found.get((D, d), "")) for d in columns)] for D in rows]
+    widths = [max(len(line[i]) for line in grid) for i in range(len(columns) + 1)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in grid]
+    statuses = sorted({entry.status for entry in table})
+    lines += ["", f"status: {', '.join(statuses)}" + (f"; κ = {table.kappa}" if table.kappa else "")]
+    return "\n".join([*lines, str(table.fixed), str(table.exponential)])
+
+
+def markdown(table: Table) -> str:
+    """The same grid as a Markdown table."""
+    rows, columns, found = cells(table)
+    lines = ["| | " + " | ".join(f"d={d}" for d in columns) + " |", "|---" * (len(columns) + 1) + "|"]
+    lines += [f"| D={D} | " + " | ".join(str(found.get((D, d), "")) for d in columns) + " |" for D in rows]
+    return "\n".join([*lines, "", f"{table.fixed}.  ", f"{table.exponential}."])
+
+
+def latex(table: Table) -> str:
+    """The same grid as a LaTeX tabular."""
+    rows, columns, found = cells(table)
+    lines = [r"\begin{tabular}{l" + "c" * len(columns) + "}", r"\hline"]
+    lines.append(" & ".join(["", *(f"$d={d}$" for d in columns)]) + r" \\ \hline")
+    for D in rows:
+        lines.append(" & ".join([f"$D={D}$", *(latex_law(found.get((D, d))) for d in columns)]) + r" \\")
+    return "\n".join([*lines, r"\hline", r"\end{tabular}"])
+
+
+def latex_law(entry: Entry | None) -> str:
+    """n^{e} (\\log n)^{l} in mathematics mode, empty for a missing entry."""
+    if entry is None:
+        return ""
+    if entry.exponent is None:
+        return "$0$"
+    if entry.log_power is None:
+        return f"$n^{{{entry.exponent}+o(1)}}$"
+    log = "" if not entry.log_power else r"\log n" if entry.log_power == 1 else rf"(\log n)^{{{entry.log_power}}}"
+    return f"$n^{{{entry.exponent}}} {log}$".replace(" $", "$")

@@ -1,0 +1,232 @@
+"""The table of exponents: entries with status and derivation, and the growth function m(n) they earn."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from html import escape
+from pathlib import Path
+from typing import Any, Literal
+
+from tensorprog.errors import OrderError
+from tensorprog.exponents import UNBOUNDED_LOG, Exponent
+from tensorprog.passes.correlation import Order
+from tensorprog.readings.judgement import Counts, Judgement
+
+Status = Literal["definite", "upper bound", "measured"]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a derivation: `rule` at `node`, the classes of its premises before and its own after.
+
+    `directions` lists what the coefficient contains: g a gradient direction, u a free unit direction, e a free
+    direction over all Gaussian parameters, y a coefficient of a gradient.
+    """
+
+    rule: str
+    node: str
+    directions: str
+    before: tuple[str, ...]
+    after: str
+
+    def __str__(self) -> str:
+        where = f"{self.node}[{self.directions}]" if self.directions else self.node
+        source = f"{', '.join(self.before)} → " if self.before else ""
+        return f"{where}: {source}{self.after}   ({self.rule})"
+
+
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """The chain of decisive steps, conclusion first; prints one step a line."""
+
+    steps: tuple[Step, ...]
+
+    def __str__(self) -> str:
+        return "\n".join(f"{i:>3}. {step}" for i, step in enumerate(self.steps, 1))
+
+    def to_object(self) -> list[dict[str, Any]]:
+        return [
+            {"rule": s.rule, "node": s.node, "directions": s.directions, "before": list(s.before), "after": s.after}
+            for s in self.steps
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The size class n^exponent (log n)^log_power of one C^{D,d}.
+
+    `exponent` is None when the correlation vanishes identically; `log_power` is None for a factor n^{o(1)}.
+    """
+
+    D: int
+    d: int
+    points: tuple[int, ...]
+    exponent: Fraction | None
+    log_power: Fraction | None
+    status: Status
+    derivation: Derivation
+
+    @staticmethod
+    def from_judgement(
+        order: Order, judged: Judgement | None, shift: Fraction, labels: Sequence[str], flips: frozenset[str]
+    ) -> Entry:
+        if judged is None:
+            steps = (Step("every term vanishes", f"F{order.base}", "", (), "0"),)
+            return Entry(order.D, order.d, order.points, None, None, "definite", Derivation(steps))
+        steps = tuple(_step(j, labels) for j in judged.steps())
+        if flips:
+            names = ", ".join(sorted(flips))
+            first = Step(f"sign symmetry: flipping {names} turns F into -F", f"F{order.base}", "", (), "mean exactly 0")
+            steps = (first, *steps)
+        if shift:
+            last = Step("external scale κ: adds κ(D+d-1)", "C", "", (str(judged.bound),), str(judged.bound.shift(shift)))
+            steps = (last, *steps)
+        log = None if judged.bound.log == UNBOUNDED_LOG else Fraction(judged.bound.log)
+        power = Fraction(judged.bound.power) + shift
+        return Entry(order.D, order.d, order.points, power, log, "upper bound", Derivation(steps))
+
+    @property
+    def law(self) -> Exponent | None:
+        """The size class, None for an identically vanishing correlation."""
+        if self.exponent is None:
+            return None
+        return Exponent(self.exponent, UNBOUNDED_LOG if self.log_power is None else self.log_power)
+
+    def __str__(self) -> str:
+        law = self.law
+        return "0" if law is None else str(law)
+
+    def to_object(self) -> dict[str, Any]:
+        return {
+            "D": self.D,
+            "d": self.d,
+            "points": list(self.points),
+            "exponent": None if self.exponent is None else str(self.exponent),
+            "log_power": None if self.log_power is None else str(self.log_power),
+            "status": self.status,
+            "derivation": self.derivation.to_object(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class WeakCorrelation:
+    """The largest m(n) = n^exponent for which a predicate of Shem-Ur and Oz holds on a table.
+
+    `rests_on` are the orders that limit it. The exponents of a table are upper bounds, so m(n) is at least this.
+    A None exponent: nothing in the table limits m. Not positive: the predicate fails on this table.
+    """
+
+    predicate: Literal["fixed", "exponential"]
+    exponent: Fraction | None
+    rests_on: tuple[tuple[int, int], ...]
+
+    @property
+    def holds(self) -> bool:
+        return self.exponent is None or self.exponent > 0
+
+    def __str__(self) -> str:
+        orders = ", ".join(f"C^{{{D},{d}}}" for D, d in self.rests_on)
+        if self.exponent is None:
+            return f"{self.predicate} weak correlations: nothing here limits m(n)"
+        if not self.holds:
+            return f"{self.predicate} weak correlations: not shown, because of {orders}"
+        return f"{self.predicate} weak correlations with m(n) = n^{self.exponent}, limited by {orders}"
+
+    def to_object(self) -> dict[str, Any]:
+        return {
+            "predicate": self.predicate,
+            "exponent": None if self.exponent is None else str(self.exponent),
+            "holds": self.holds,
+            "rests_on": [list(order) for order in self.rests_on],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Entries by order: `table[D, d]`. Prints, saves, and shows itself in notebooks."""
+
+    entries: tuple[Entry, ...]
+    kappa: Fraction = Fraction(0)
+
+    def __getitem__(self, order: tuple[int, int]) -> Entry:
+        for entry in self.entries:
+            if (entry.D, entry.d) == tuple(order):
+                return entry
+        held = ", ".join(f"({e.D}, {e.d})" for e in self.entries)
+        raise OrderError(f"the table has no order {tuple(order)}; it has {held}")
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    @property
+    def fixed(self) -> WeakCorrelation:
+        """C^{0,d} = O(1/m) for d ≥ 2, C^{D,d} = O(1/√m) for D, d ≥ 1 (arXiv 2401.04013, fixed weak correlations)."""
+        return self._weak("fixed", lambda e: None if e.d == 0 or (e.D, e.d) == (0, 1) else Fraction(2 if e.D else 1))
+
+    @property
+    def exponential(self) -> WeakCorrelation:
+        """C^{D,d} = O(m^{-d/2}) for d ≥ 1 except the NTK (arXiv 2401.04013, exponential weak correlations)."""
+        return self._weak("exponential", lambda e: None if e.d == 0 or (e.D, e.d) == (0, 1) else Fraction(2, e.d))
+
+    def _weak(self, predicate: Literal["fixed", "exponential"], factor: Any) -> WeakCorrelation:
+        limits: dict[tuple[int, int], Fraction] = {}
+        for entry in self.entries:
+            scale = factor(entry)
+            if scale is not None and entry.exponent is not None:
+                limits[entry.D, entry.d] = -entry.exponent * scale
+        if not limits:
+            return WeakCorrelation(predicate, None, ())
+        least = min(limits.values())
+        return WeakCorrelation(predicate, least, tuple(order for order, value in limits.items() if value == least))
+
+    def to_object(self) -> dict[str, Any]:
+        return {
+            "kappa": str(self.kappa),
+            "correlations": [entry.to_object() for entry in self.entries],
+            "weak_correlations": [self.fixed.to_object(), self.exponential.to_object()],
+        }
+
+    def to_json(self) -> str:
+        """The table as one JSON object (docs/json.md)."""
+        return json.dumps(self.to_object(), indent=1, ensure_ascii=False)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write table.json, table.md and table.tex into the folder, made when missing; returns the folder."""
+        from tensorprog.readings.layout import latex, markdown
+
+        target = Path(folder)
+        target.mkdir(parents=True, exist_ok=True)
+        for name, text in (("json", self.to_json()), ("md", markdown(self)), ("tex", latex(self))):
+            (target / f"table.{name}").write_text(text + "\n", encoding="utf-8")
+        return target
+
+    def __str__(self) -> str:
+        from tensorprog.readings.layout import plain
+
+        return plain(self)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(str(self))}</pre>"
+
+
+def _step(judged: Judgement, labels: Sequence[str]) -> Step:
+    before = tuple(_class(premise) for premise in judged.premises)
+    return Step(judged.rule, judged.node, _directions(judged.counts, labels), before, _class(judged))
+
+
+def _class(judged: Judgement) -> str:
+    if judged.norms is None:
+        return str(judged.bound)
+    return f"‖·‖₁ {judged.norms.l1}, ‖·‖₂ {judged.norms.l2}, ‖·‖∞ {judged.norms.linf}"
+
+
+def _directions(counts: Counts, labels: Sequence[str]) -> str:
+    return "".join(label * k for label, k in zip(("y", "e"), counts, strict=False)) if len(counts) == 2 < len(
+        labels
+    ) else "".join(label * k for label, k in zip(labels, counts, strict=True))
