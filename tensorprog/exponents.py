@@ -59,9 +59,7 @@ class Norms:
 
 def known_norms(size: Exponent, growing: int) -> Norms:
     """Norms of a delocalised vector with coordinates O(n^c); the logarithm enters the largest one only."""
-    return Norms(
-        Exponent(size.power + growing), Exponent(size.power + growing * HALF), size, growing
-    )
+    return Norms(Exponent(size.power + growing), Exponent(size.power + growing * HALF), size, growing)
 
 
 def closed(l1: Exponent | None, l2: Exponent, linf: Exponent | None, growing: int = 1) -> Norms:

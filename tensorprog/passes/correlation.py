@@ -91,8 +91,8 @@ def correlation(program: Program, D: int, d: int, points: Sequence[int] | None =
     D, d: free and contracted slots; D at most 2.
     points: which traced inputs are x_0…x_d (repeats allowed); 0…d by default.
 
-    Returns a program whose output is "C" = C^{0,d} for D = 0, "C squared" = ‖C^{1,d}‖² for D = 1. For D = 2 its `free` nodes are a
-    direction u (unit-variance coordinates) and its `slots` are C^{2,d} u, one entry a parameter.
+    Returns a program whose output is "C" = C^{0,d} for D = 0, "C squared" = ‖C^{1,d}‖² for D = 1. For D = 2 its `free`
+    nodes are a direction u (unit-variance coordinates) and its `slots` are C^{2,d} u, one entry a parameter.
 
     Raises OrderError for orders the program cannot have, naming the numbers.
     """
@@ -107,7 +107,8 @@ def correlation(program: Program, D: int, d: int, points: Sequence[int] | None =
         square = builder.scaled(scale * scale, squared_norm(builder, gradients))
         return builder.build({"C squared": square or builder.zero()})
     slots = [
-        Slot(name, tuple((c * scale, left, right) for c, left, right in terms)) for name, terms in gradients.terms.items()
+        Slot(name, tuple((c * scale, left, right) for c, left, right in terms))
+        for name, terms in gradients.terms.items()
     ]
     if not slots:
         raise ProgramError("no trainable parameter influences the output; make one trainable")

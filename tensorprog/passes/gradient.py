@@ -66,9 +66,7 @@ def adjoints(builder: Builder, target: str) -> dict[str, Value]:
     return found
 
 
-def pullback(
-    builder: Builder, instruction: Instruction, adjoint: str, active: set[str]
-) -> list[tuple[str, Value]]:
+def pullback(builder: Builder, instruction: Instruction, adjoint: str, active: set[str]) -> list[tuple[str, Value]]:
     """What an adjoint passes on to each active operand of an instruction (matrices excepted)."""
     result: list[tuple[str, Value]] = []
 

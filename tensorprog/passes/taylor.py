@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache
 from itertools import product as cartesian
 
 from tensorprog.functions import Function
@@ -21,13 +21,13 @@ from tensorprog.program.types import Coefficient
 Index = tuple[int, ...]
 
 
-@lru_cache(maxsize=None)
+@cache
 def below(index: Index) -> tuple[Index, ...]:
     """All multi-indices T <= index, by total degree."""
     return tuple(sorted(cartesian(*(range(k + 1) for k in index)), key=lambda t: (sum(t), t)))
 
 
-@lru_cache(maxsize=None)
+@cache
 def minus(index: Index, other: Index) -> Index:
     return tuple(a - b for a, b in zip(index, other, strict=True))
 

@@ -1,7 +1,7 @@
 """The instructions of a tensor program: a small closed set.
 
 Everything else is composed: a softmax is `exp`, a sum and a power; an outer product is never formed.
-Operands are names of earlier nodes. Section numbers in docstrings are those of the mathematics page (docs/mathematics.md).
+Operands are names of earlier nodes.
 """
 
 from __future__ import annotations

@@ -63,9 +63,7 @@ MEAN_FIELD = _preset(
     "MEAN_FIELD", input=abc(0, 0, -1), hidden=abc(HALF, 0, -1), readout=abc(1, 0, -1), bias=abc(0, 0, -1)
 )
 """Readout averages over neurons and every learning rate is η n (Mei, Montanari, Nguyen, arXiv 1804.06561)."""
-MUP = _preset(
-    "MUP", input=abc(-HALF, HALF), hidden=abc(0, HALF), readout=abc(HALF, HALF), bias=abc(-HALF, HALF)
-)
+MUP = _preset("MUP", input=abc(-HALF, HALF), hidden=abc(0, HALF), readout=abc(HALF, HALF), bias=abc(-HALF, HALF))
 """Maximal update for SGD (Yang and Hu, arXiv 2011.14522, Table 1); in unit-variance form it equals MEAN_FIELD."""
 
 PRESETS: Mapping[str, Preset] = MappingProxyType({"ntk": NTK, "mean_field": MEAN_FIELD, "mup": MUP})

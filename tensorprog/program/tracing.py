@@ -91,7 +91,9 @@ class Symbol:
         )
 
     def __bool__(self) -> bool:
-        raise ProgramError(f"the value of {self.name!r} is random, it cannot decide a branch; decide on options instead")
+        raise ProgramError(
+            f"the value of {self.name!r} is random, it cannot decide a branch; decide on options instead"
+        )
 
     def __repr__(self) -> str:
         return f"<{self.name}: {self.type}>"
@@ -246,7 +248,11 @@ def trace(
 
 
 def _call(
-    architecture: Callable[..., Symbol], label: str, x: Symbol | Sequence, positions: int | None, options: dict[str, Any]
+    architecture: Callable[..., Symbol],
+    label: str,
+    x: Symbol | Sequence,
+    positions: int | None,
+    options: dict[str, Any],
 ) -> object:
     try:
         return architecture(x, **options)
@@ -270,9 +276,7 @@ def _vector(name: str, x: object, where: str) -> tuple[Builder, Width]:
     return x.builder, x.type.width
 
 
-def _bias(
-    builder: Builder, weight: str, width: Width | None, std: object, scale: object, trainable: bool
-) -> str:
+def _bias(builder: Builder, weight: str, width: Width | None, std: object, scale: object, trainable: bool) -> str:
     name = f"{weight}.bias"
     a, c = (Fraction(0), Fraction(0)) if not hasattr(scale, "roles") else exponents(scale, name, width, None)
     return builder.parameter(name, Parameter(width, None, _std(name, std), a, c, bool(trainable)))

@@ -5,6 +5,7 @@ A width is a fixed rational multiple of n, which grows, or the dimension d0 of t
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -98,7 +99,7 @@ class Coefficient:
 
     def at(self, n: int) -> float:
         """The number at width n."""
-        return float(self.value) * float(n) ** float(self.power)
+        return float(self.value) * math.pow(n, float(self.power))
 
     def __str__(self) -> str:
         if self.power == 0:

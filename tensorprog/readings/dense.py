@@ -19,7 +19,9 @@ from tensorprog.readings.inputs import input_values
 from tensorprog.readings.schedule import schedule
 from tensorprog.readings.spectral import coordinates, depends_on, spectral_norm
 
-BATCH_NUMBERS = 16_384  # coordinates of a vector batch: small enough for the cache, large enough to hide the interpreter
+BATCH_NUMBERS = (
+    16_384  # coordinates of a vector batch: small enough for the cache, large enough to hide the interpreter
+)
 BATCH_BYTES = 400_000_000  # matrices held at once
 
 
@@ -149,6 +151,4 @@ def _operator_norm(
         return np.concatenate([np.broadcast_to(x, (len(flat), x.shape[1])) for x in images], axis=1)
 
     start = np.stack([stream(seed, width, i, "Lanczos start").standard_normal(bounds[-1]) for i in batch])
-    return spectral_norm(operator, start)
-
-
+    return spectral_norm(operator, operator(start))  # coordinates of an image obey Q_Lᵀ A = 0, random ones do not

@@ -17,14 +17,16 @@ from contextlib import contextmanager
 from fractions import Fraction
 
 from tensorprog.errors import ExpressionError, OrderError
-from tensorprog.exponents import HALF, Exponent
+from tensorprog.exponents import Exponent
 from tensorprog.passes.correlation import MAX_D, Order, check_smoothness, order_of
 from tensorprog.passes.gradient import Gradient, adjoints, gradient
 from tensorprog.program import ABC, Apply, Builder, LinComb, Moment, Parameter, Preset, Program, Scalar, ancestors
 from tensorprog.program.scales import rescaled
 from tensorprog.program.types import exact
 from tensorprog.readings.judgement import Counts, Judgement, largest
-from tensorprog.readings.norms import Functional, Kind, KnownDirection, NormCalculus, UnitDirection, less, node_sizes, parts
+from tensorprog.readings.kinds import Functional, Kind, KnownDirection, UnitDirection, less, parts
+from tensorprog.readings.norms import NormCalculus
+from tensorprog.readings.sizes import node_sizes
 from tensorprog.readings.symmetry import odd_flip, parities
 from tensorprog.readings.table import Entry, Table
 
@@ -199,23 +201,21 @@ class Analysis:
         if counts is None:
             return Functional(self.sizes[name], parity)
         judged = self.calculus.known(name, counts)
-        return judged and Functional(judged.bound, parity ^ (sum(counts) * int(self.flip is not None) % 2))
+        if judged is None:
+            return None
+        return Functional(judged.bound, parity ^ (sum(counts) * int(self.flip is not None) % 2))
 
     def _calculus(self, kinds: Sequence[Kind]) -> NormCalculus:
         return NormCalculus(self.builder.nodes, self.builder.types, kinds, self.sizes, self.parity)
 
     def _improved(self, name: str, size: Exponent, sizes: Mapping[str, Exponent]) -> Exponent:
-        """A scalar that some flip makes odd has mean zero, and is as small as its gradient norm."""
-        nodes = self.program.nodes
-        if name not in nodes or name in self.program.outputs.values() or not isinstance(nodes[name], LinComb | Moment):
-            return size
-        if not isinstance(self.program.types[name], Scalar) or odd_flip(nodes, [name]) is None:
+        """A scalar that some flip makes odd has mean zero, and is as small as its gradient norm (adjoints included)."""
+        nodes, types = self.builder.nodes, self.builder.types
+        skip = name in self.program.outputs.values() or not isinstance(nodes[name], LinComb | Moment)
+        if skip or not isinstance(types[name], Scalar) or odd_flip(nodes, [name]) is None:
             return size
         wanted = ancestors(nodes, [name])
         plain = UnitDirection({k: -p.a for k, p in self.program.parameters.items() if k in wanted}, "e")
         below = {k: v for k, v in nodes.items() if k in wanted}
-        judged = NormCalculus(below, self.program.types, [plain], {**sizes, name: size}).scalar(name, (1,))
+        judged = NormCalculus(below, types, [plain], {**sizes, name: size}).scalar(name, (1,))
         return size if judged is None else min(size, judged.bound)
-
-
-__all__ = ["HALF", "Analysis", "all_orders", "derive", "reparametrised"]

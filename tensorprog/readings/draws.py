@@ -6,6 +6,7 @@ program, so every correlation of one architecture sees the same weights.
 
 from __future__ import annotations
 
+import math
 import zlib
 
 import numpy as np
@@ -36,12 +37,12 @@ def entry_scale(parameter: Parameter, width: int, d0: int) -> float:
     fan = 1.0
     if parameter.cols is not None:
         fan = float(parameter.cols.ratio) if parameter.cols.growing else float(d0)
-    return float(parameter.std) * float(width) ** -float(parameter.a) / fan**0.5
+    return float(parameter.std) * math.pow(width, -float(parameter.a)) / math.sqrt(fan)
 
 
 def slot_scale(parameter: Parameter, width: int, d0: int) -> float:
     """What a free slot on this parameter carries: the entry scale times n^(-c/2)."""
-    return entry_scale(parameter, width, d0) * float(width) ** (-float(parameter.c) / 2)
+    return entry_scale(parameter, width, d0) * math.pow(width, -float(parameter.c) / 2)
 
 
 def draw(

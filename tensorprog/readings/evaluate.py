@@ -59,8 +59,10 @@ def multiply_matrix(matrix: Value, vectors: Sequence[Value], transpose: bool) ->
     stacked = np.stack([np.broadcast_to(v, (batch, v.shape[-1])) for v in arrays], axis=1)
     if isinstance(matrix, LowRank):
         near, far = (matrix.left, matrix.right) if transpose else (matrix.right, matrix.left)
-        return np.matmul(np.matmul(stacked, near), far.swapaxes(1, 2))
-    return np.matmul(stacked, matrix if transpose else matrix.swapaxes(1, 2))
+        product: Array = np.matmul(np.matmul(stacked, near), far.swapaxes(1, 2))
+    else:
+        product = np.matmul(stacked, matrix if transpose else matrix.swapaxes(1, 2))
+    return product
 
 
 def compute(node: Instruction, values: Mapping[str, Value], n: int, length: int | None) -> Array:
@@ -90,16 +92,19 @@ def compute(node: Instruction, values: Mapping[str, Value], n: int, length: int 
             found = arrays([x for _, x in terms])
             total = found[0] * found[0].dtype.type(terms[0][0].at(n))
             for (coefficient, _), value in zip(terms[1:], found[1:], strict=True):
-                total = total + (value if coefficient.at(1) == 1 and not coefficient.power else
-                                 value * value.dtype.type(coefficient.at(n)))
+                total = total + (
+                    value
+                    if coefficient.at(1) == 1 and not coefficient.power
+                    else value * value.dtype.type(coefficient.at(n))
+                )
             return total
         case Moment(args):
             found = arrays(args)
-            if len(found) == 1:
-                return found[0].mean(axis=-1)
             head = found[0]
             for factor in found[1:-1]:
                 head = head * factor
-            return np.vecdot(head, found[-1]) / max(head.shape[-1], found[-1].shape[-1])
+            length = max(x.shape[-1] for x in found)
+            average: Array = head.mean(axis=-1) if len(found) == 1 else np.vecdot(head, found[-1]) / length
+            return average
         case _:
             raise AssertionError(f"{node} is given, not computed")

@@ -38,7 +38,9 @@ def check_data(program: Program, data: ArrayLike) -> NDArray[np.float64]:
     return array
 
 
-def input_values(program: Program, data: NDArray[np.float64], dtype: np.dtype[np.floating]) -> dict[str, NDArray]:
+def input_values(
+    program: Program, data: NDArray[np.float64], dtype: np.dtype[np.floating]
+) -> dict[str, NDArray[np.floating]]:
     """Values of the input nodes, arrays (1, d0)."""
     found = {}
     for name, node in program.nodes.items():

@@ -13,118 +13,20 @@ as in the Master Theorem: scalars that enter a singular function (1/√variance)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from functools import lru_cache
-from itertools import product as cartesian
 from typing import Any
 
 from tensorprog.exponents import HALF, Exponent, Norms, closed, known_norms, product, union
-from tensorprog.program import (
-    Apply,
-    Constant,
-    Input,
-    Instruction,
-    LinComb,
-    MatMul,
-    Moment,
-    Multiply,
-    Parameter,
-    Vector,
-    operands,
-)
+from tensorprog.program import Instruction, LinComb, MatMul, Moment, Parameter, Vector
 from tensorprog.program.types import Type
+from tensorprog.readings.coefficients import Coefficients, Monomial
 from tensorprog.readings.judgement import Counts, Judgement, largest
-from tensorprog.readings.sizes import GAUSSIAN, ORDER_ONE, size_of_function, without_log
+from tensorprog.readings.kinds import Functional, Kind, UnitDirection, parts
+from tensorprog.readings.sizes import ORDER_ONE, product_size
 
 
-@dataclass(frozen=True, order=True, slots=True)
-class Functional:
-    """A known vector: its size, its parity under the flip, and the directions it contains.
-
-    Parity and content decide which vectors come back through a transpose, hence the logarithm of W^T k.
-    """
-
-    size: Exponent
-    parity: int = 0
-    content: Counts = ()
-
-    def times(self, size: Exponent, parity: int = 0, content: Counts = ()) -> Functional:
-        """The coordinatewise product with another known factor."""
-        together = self.content or content
-        if self.content and content:
-            together = tuple(a + b for a, b in zip(self.content, content, strict=True))
-        return Functional(self.size + size, self.parity ^ parity, together)
-
-    def shift(self, power: Fraction | int) -> Functional:
-        return Functional(self.size.shift(power), self.parity, self.content)
-
-
-@dataclass(frozen=True)
-class KnownDirection:
-    """A direction Σ_j left_j ⊗ right_j of known vectors: for each parameter the pairs, as functionals.
-
-    `parity` is 1 when the sign flip of the calculus turns the direction g into -g (moved by the flip).
-    """
-
-    pairs: Mapping[str, frozenset[tuple[Functional, Functional | None]]]
-    parity: int = 0
-    label: str = "g"
-
-
-@dataclass(frozen=True)
-class UnitDirection:
-    """A free unit direction; `weights` gives -a - c/2 (or -a for a plain slot) of each parameter it may move."""
-
-    weights: Mapping[str, Fraction]
-    label: str = "u"
-
-
-Kind = KnownDirection | UnitDirection
-
-
-@lru_cache(maxsize=None)
-def parts(counts: Counts) -> tuple[Counts, ...]:
-    """All sub-multisets, the smallest first."""
-    return tuple(sorted(cartesian(*(range(k + 1) for k in counts)), key=lambda t: (sum(t), t)))
-
-
-def less(counts: Counts, other: Counts) -> Counts:
-    return tuple(a - b for a, b in zip(counts, other, strict=True))
-
-
-@lru_cache(maxsize=None)
-def partitions(counts: Counts) -> tuple[tuple[Counts, ...], ...]:
-    """All partitions of a multiset of directions into nonempty blocks."""
-    if not any(counts):
-        return ((),)
-    found: set[tuple[Counts, ...]] = set()
-    first = next(i for i, k in enumerate(counts) if k)
-    for block in parts(counts):
-        if block[first]:
-            found.update(tuple(sorted((block, *rest))) for rest in partitions(less(counts, block)))
-    return tuple(sorted(found))
-
-
-@lru_cache(maxsize=None)
-def shares(counts: Counts, number: int) -> tuple[tuple[Counts, ...], ...]:
-    """All ways to share a multiset of directions among that many factors."""
-    if number == 0:
-        return () if any(counts) else ((),)
-    return tuple((p, *rest) for p in parts(counts) for rest in shares(less(counts, p), number - 1))
-
-
-def _moved_nodes(nodes: Mapping[str, Instruction], kind: Kind) -> set[str]:
-    """Nodes that depend on a parameter which directions of this kind move."""
-    found = set(kind.pairs if isinstance(kind, KnownDirection) else kind.weights)
-    for name, node in nodes.items():
-        if any(operand in found for operand in operands(node)):
-            found.add(name)
-    return found
-
-
-class NormCalculus:
+class NormCalculus(Coefficients):
     """Bounds for coefficients of the nodes of one program along kinds of directions.
 
     Parameters
@@ -143,15 +45,7 @@ class NormCalculus:
         sizes: Mapping[str, Exponent],
         parity: Mapping[str, int] | None = None,
     ) -> None:
-        self.nodes, self.types, self.kinds, self.sizes = nodes, types, tuple(kinds), sizes
-        self.parity = parity or {}
-        self.zero: Counts = (0,) * len(self.kinds)
-        self._multiplied: dict[tuple[str, bool], dict[str, str]] = {}
-        for name, node in nodes.items():
-            if isinstance(node, MatMul):
-                self._multiplied.setdefault((node.matrix, node.transpose), {})[name] = node.vector
-        self._position = {name: i for i, name in enumerate(nodes)}
-        self._moved = [_moved_nodes(nodes, kind) for kind in self.kinds]
+        super().__init__(nodes, types, kinds, sizes, parity)
         self._one = Functional(ORDER_ONE, 0, self.zero)
         self._known: dict[tuple[str, Counts], Judgement | None] = {}
         self._scalar: dict[tuple[str, Counts], Judgement | None] = {}
@@ -180,7 +74,9 @@ class NormCalculus:
         """|⟨k, coefficient⟩| for any known k of this size."""
         return self._memo(self._functional, (k, name, counts), self._functional_rule)
 
-    def _memo(self, table: dict[Any, Judgement | None], key: Any, rule: Callable[..., Judgement | None]) -> Judgement | None:
+    def _memo(
+        self, table: dict[Any, Judgement | None], key: Any, rule: Callable[..., Judgement | None]
+    ) -> Judgement | None:
         if key not in table:
             name, counts = key[-2], key[-1]
             moved = all(name in self._moved[i] for i, k in enumerate(counts) if k)
@@ -200,10 +96,12 @@ class NormCalculus:
                 return largest(found)
             case MatMul(matrix, vector, transpose):
                 fixed = self.known(vector, counts)
-                moved = []
+                moved: list[Judgement | None] = []
                 if fixed is not None:
                     x = Functional(fixed.bound, self._parity(vector, counts), counts)
-                    size = product_size(fixed.bound, self._parameter(matrix), self._returning(x, matrix, not transpose, name))
+                    size = product_size(
+                        fixed.bound, self._parameter(matrix), self._returning(x, matrix, not transpose, name)
+                    )
                     moved.append(fixed.via("matrix product", name, counts, size))
                 for i, rest in self._steps(counts):
                     for left, right in self._pairs(i, matrix, transpose):
@@ -230,8 +128,8 @@ class NormCalculus:
                 return largest(found)
             case Moment(args):
                 growing = self._growing(*args)
-                terms = [self._functional_monomial(self._one, growing, name, counts, m) for m in self._monomials(name, counts)]
-                best = largest(terms)
+                monomials = self._monomials(name, counts)
+                best = largest([self._functional_monomial(self._one, growing, name, counts, m) for m in monomials])
                 return best and best.via("average", name, counts, best.bound.shift(-growing))
             case Parameter():
                 return self._moved_parameter(name, counts)
@@ -255,23 +153,25 @@ class NormCalculus:
             case Parameter():
                 j = self._moved_parameter(name, counts)
                 if j is not None:
-                    triple = closed(None, j.bound, None, growing) if self._free(counts) else known_norms(j.bound, growing)
+                    triple = (
+                        closed(None, j.bound, None, growing) if self._free(counts) else known_norms(j.bound, growing)
+                    )
                     found.append((triple, "free direction of the vector", j))
             case _:
                 for base, _, factors in self._monomials(name, counts):
-                    triple: Norms | None = None
-                    judged = [(x, block, self._factor(x, block)) for x, block in factors]
-                    if any(j is None for _, _, j in judged):
+                    unknown: Norms | None = None
+                    judged = [(block, self._factor(x, block)) for x, block in factors]
+                    if any(j is None for _, j in judged):
                         continue
                     shift, reasons = base, []
-                    for x, block, j in judged:
+                    for block, j in judged:
                         assert j is not None
                         reasons.append(j)
                         if j.norms is not None and self._free(block):
-                            triple = j.norms if triple is None else product(triple, j.norms)
+                            unknown = j.norms if unknown is None else product(unknown, j.norms)
                         else:
                             shift = shift + j.bound
-                    norms = known_norms(shift, growing) if triple is None else triple.shift(shift)
+                    norms = known_norms(shift, growing) if unknown is None else unknown.shift(shift)
                     found.append((norms, "coordinatewise product", max(reasons, key=lambda r: r.bound)))
         if not found:
             return None
@@ -318,12 +218,19 @@ class NormCalculus:
                     if isinstance(self.types[x], Vector):
                         terms.append(self.functional(k.shift(c.power), x, counts))
                     elif (s := self.scalar(x, counts)) is not None:
-                        terms.append(s.via("scalar broadcast", name, counts, s.bound.shift(k.size.power + growing + c.power)))
+                        terms.append(
+                            s.via("scalar broadcast", name, counts, s.bound.shift(k.size.power + growing + c.power))
+                        )
             case MatMul(matrix, vector, transpose):
                 terms += self._functional_of_product(k, name, matrix, vector, transpose, counts)
             case Parameter():
                 j = self._moved_parameter(name, counts)
-                terms.append(j and j.via("pairing with a free direction", name, counts, j.bound.shift(k.size.power + HALF * growing)))
+                terms.append(
+                    j
+                    and j.via(
+                        "pairing with a free direction", name, counts, j.bound.shift(k.size.power + HALF * growing)
+                    )
+                )
             case _:
                 terms += [self._functional_monomial(k, growing, name, counts, m) for m in self._monomials(name, counts)]
         best = largest(terms)
@@ -405,37 +312,7 @@ class NormCalculus:
             bound = bound + j.bound
         return Judgement(bound, "coordinatewise product", name, counts, tuple(j for j in reasons if j))
 
-    def _monomials(self, name: str, counts: Counts) -> Iterator[Monomial]:
-        """A coefficient of ψ(x…) or Π x as a sum of (known size) · Π (coefficient of an operand)."""
-        node = self.nodes[name]
-        if isinstance(node, Apply):
-            sizes = [self.sizes[x] for x in node.args]
-            vector = [isinstance(self.types[x], Vector) for x in node.args]
-            for blocks in partitions(counts):
-                for where in cartesian(range(len(node.args)), repeat=len(blocks)):
-                    order = tuple(k + where.count(i) for i, k in enumerate(node.order))
-                    if not node.function.is_zero(order):
-                        base = size_of_function(name, node.function, order, sizes, vector)
-                        signs = [x for i, x in enumerate(node.args) if node.function.parity(order, i) == -1]
-                        parity = sum(self.parity.get(x, 0) for x in signs) % 2
-                        yield base, parity, tuple((node.args[i], block) for i, block in zip(where, blocks, strict=True))
-        elif isinstance(node, Multiply | Moment):
-            for found in shares(counts, len(node.args)):
-                base, parity, factors = ORDER_ONE, 0, []
-                for x, block in zip(node.args, found, strict=True):
-                    if any(block):
-                        factors.append((x, block))
-                    else:
-                        base, parity = base + self._base(x), parity ^ self.parity.get(x, 0)
-                yield base, parity, tuple(factors)
-
-    # -- small things
-
-    def _base(self, name: str) -> Exponent:
-        return self.sizes[name] if isinstance(self.types[name], Vector) else without_log(self.sizes[name])
-
-    def _free(self, counts: Counts) -> bool:
-        return any(k and isinstance(kind, UnitDirection) for k, kind in zip(counts, self.kinds, strict=True))
+    # -- coefficients, known or not
 
     def _coefficient(self, name: str, counts: Counts) -> Judgement | None:
         return self.known(name, counts) if isinstance(self.types[name], Vector) else self.scalar(name, counts)
@@ -454,25 +331,6 @@ class NormCalculus:
             return None
         return Judgement(j.bound, "known vector", name, counts, (j,), known_norms(j.bound, self._growing(name)))
 
-    def _steps(self, counts: Counts) -> list[tuple[int, Counts]]:
-        return [(i, (*counts[:i], k - 1, *counts[i + 1 :])) for i, k in enumerate(counts) if k]
-
-    def _pairs(self, i: int, matrix: str, transpose: bool) -> list[tuple[Functional, Functional]]:
-        kind = self.kinds[i]
-        if not isinstance(kind, KnownDirection):
-            return []
-        pairs = [(a, b) for a, b in kind.pairs.get(matrix, ()) if b is not None]
-        return [(b, a) for a, b in pairs] if transpose else pairs
-
-    def _parameter(self, name: str) -> Parameter:
-        node = self.nodes[name]
-        assert isinstance(node, Parameter)
-        return node
-
-    def _metric(self, name: str) -> Fraction:
-        node = self._parameter(name)
-        return -2 * node.a - node.c
-
     def _moved_parameter(self, name: str, counts: Counts) -> Judgement | None:
         """The move of a vector or scalar parameter: its l2 norm along a free direction, else its size."""
         if sum(counts) != 1:
@@ -486,18 +344,6 @@ class NormCalculus:
             bound = max(sizes).shift(self._metric(name)) if sizes else None
             rule = "gradient direction"
         return None if bound is None else Judgement(bound, rule, name, counts)
-
-    def _growing(self, *names: str) -> int:
-        for name in names:
-            kind = self.types[name]
-            if isinstance(kind, Vector):
-                return int(kind.width.growing)
-        return 0
-
-    def _parity(self, name: str, counts: Counts) -> int:
-        """Parity of a known coefficient under the flip: that of the node, and of the directions in it."""
-        moved = sum(k * kind.parity for k, kind in zip(counts, self.kinds, strict=True) if isinstance(kind, KnownDirection))
-        return (self.parity.get(name, 0) + moved) % 2
 
     def _returning(
         self, k: Functional, matrix: str, transpose: bool, before: str | None = None
@@ -517,56 +363,7 @@ class NormCalculus:
         return log
 
 
-Monomial = tuple[Exponent, int, tuple[tuple[str, Counts], ...]]
-
-
 def hoelder(k: Exponent, growing: int, norms: Norms) -> Exponent:
     """|⟨k, x⟩| by the best of the three pairings, k known."""
     known = known_norms(k, growing)
     return min(known.linf + norms.l1, known.l2 + norms.l2, known.l1 + norms.linf)
-
-
-def product_size(size: Exponent, parameter: Parameter, log: Fraction | int | float) -> Exponent:
-    """Coordinates of W x: Gaussian with the l2 norm of x, plus what comes back through the transpose."""
-    growing = parameter.cols is not None and parameter.cols.growing
-    return Exponent(size.power - parameter.a + (HALF if growing else 0), max(HALF, log))
-
-
-def node_sizes(
-    nodes: Mapping[str, Instruction],
-    types: Mapping[str, Type],
-    improved: Callable[[str, Exponent, Mapping[str, Exponent]], Exponent] | None = None,
-) -> dict[str, Exponent]:
-    """Coordinate sizes of every node; `improved` may lower the size of a scalar, as a sign symmetry does."""
-    sizes: dict[str, Exponent] = {}
-    opposite: dict[tuple[str, bool], Fraction | int | float] = {}
-    for name, node in nodes.items():
-        match node:
-            case Input():
-                size = ORDER_ONE
-            case Parameter(a=a):
-                size = GAUSSIAN.shift(-a)
-            case Constant(coefficient):
-                size = Exponent(coefficient.power)
-            case LinComb(terms):
-                size = max(sizes[x].shift(c.power) for c, x in terms)
-            case Multiply(args) | Moment(args):
-                size = ORDER_ONE
-                for x in args:
-                    size = size + (sizes[x] if isinstance(types[x], Vector) else without_log(sizes[x]))
-            case Apply(function, order, args):
-                vector = [isinstance(types[x], Vector) for x in args]
-                size = size_of_function(name, function, order, [sizes[x] for x in args], vector)
-            case MatMul(matrix, vector_name, transpose):
-                parameter = nodes[matrix]
-                assert isinstance(parameter, Parameter)
-                size = product_size(sizes[vector_name], parameter, opposite.get((matrix, not transpose), HALF))
-                opposite[matrix, transpose] = max(opposite.get((matrix, transpose), HALF), sizes[vector_name].log)
-            case _:
-                continue
-        if not isinstance(types[name], Vector):
-            size = without_log(size)
-            if improved is not None:
-                size = improved(name, size, sizes)
-        sizes[name] = size
-    return sizes

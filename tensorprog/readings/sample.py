@@ -68,7 +68,7 @@ def sample(
     joint = Joint.of([_single(program) for program in programs])
     array = check_data(joint.program, data)
     values = dense(joint, array, check_width(joint.program, width), range(samples), seed, kind)
-    found = [_norm(program, row) for program, row in zip(programs, values, strict=True)]
+    found = [as_norms(program, row) for program, row in zip(programs, values, strict=True)]
     return found[0] if isinstance(c, Program) else found
 
 
@@ -80,10 +80,10 @@ def check_request(samples: object, seed: object, method: str, dtype: DTypeLike) 
         raise SamplingError(f"seed={seed!r} must be a nonnegative integer")
     if method not in METHODS:
         raise SamplingError(f"method={method!r} is not one of {', '.join(METHODS)}")
-    kind = np.dtype(dtype)
-    if kind not in (np.dtype(np.float64), np.dtype(np.float32)):
-        raise SamplingError(f"dtype={dtype!r} is not float64 or float32")
-    return kind
+    for kind in (np.dtype(np.float64), np.dtype(np.float32)):
+        if np.dtype(dtype) == kind:
+            return kind
+    raise SamplingError(f"dtype={dtype!r} is not float64 or float32")
 
 
 def _single(program: object) -> Program:
@@ -98,7 +98,7 @@ def _single(program: object) -> Program:
     return program
 
 
-def _norm(program: Program, values: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Undo the square of a D = 1 correlation."""
+def as_norms(program: Program, values: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Values of a program as `sample` returns them: the square of a D = 1 correlation is undone."""
     double = np.asarray(values, dtype=np.float64)
     return np.sqrt(np.maximum(double, 0.0)) if "C squared" in program.outputs else double

@@ -7,6 +7,7 @@ squared norm of u: a Krylov space in these coordinates has fixed rank and never 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 
@@ -41,9 +42,9 @@ class Coordinates:
     @property
     def size(self) -> int:
         if self.right is None or self.left is None:
-            return int(np.prod(self.shape, dtype=int))
+            return math.prod(self.shape)
         rows, cols = self.shape
-        return rows * self.right.shape[2] + cols * self.left.shape[2]
+        return rows * int(self.right.shape[2]) + cols * int(self.left.shape[2])
 
     def direction(self, flat: Array) -> Value:
         """Coordinates (batch, size) -> the value of the free node, slot scale included."""
@@ -82,7 +83,8 @@ class Coordinates:
         sides = _columns(values, [str(term[moving]) for term in terms], len(basis))
         known = _columns(values, [str(term[fixed]) for term in terms], len(basis))
         scale = np.array([c.at(self.n) * self.scale for c, _, _ in terms])
-        return (sides * scale) @ (known.swapaxes(1, 2) @ basis)
+        image: Array = (sides * scale) @ (known.swapaxes(1, 2) @ basis)
+        return image
 
 
 def coordinates(
@@ -114,7 +116,7 @@ def spectral_norm(operator: Callable[[Array], Array], start: Array) -> Array:
     basis = [_normalised(start)[0]]
     alphas: list[Array] = []
     betas: list[Array] = []
-    largest = np.zeros(batch)
+    largest: Array = np.zeros(batch)
     for step in range(1, min(size, MAX_ITERATIONS) + 1):
         image = operator(basis[-1])
         alphas.append(np.vecdot(basis[-1], image))

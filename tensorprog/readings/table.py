@@ -74,15 +74,17 @@ class Entry:
         order: Order, judged: Judgement | None, shift: Fraction, labels: Sequence[str], flips: frozenset[str]
     ) -> Entry:
         if judged is None:
-            steps = (Step("every term vanishes", f"F{order.base}", "", (), "0"),)
-            return Entry(order.D, order.d, order.points, None, None, "definite", Derivation(steps))
+            vanishing = (Step("every term vanishes", f"F{order.base}", "", (), "0"),)
+            return Entry(order.D, order.d, order.points, None, None, "definite", Derivation(vanishing))
         steps = tuple(_step(j, labels) for j in judged.steps())
         if flips:
             names = ", ".join(sorted(flips))
             first = Step(f"sign symmetry: flipping {names} turns F into -F", f"F{order.base}", "", (), "mean exactly 0")
             steps = (first, *steps)
         if shift:
-            last = Step("external scale κ: adds κ(D+d-1)", "C", "", (str(judged.bound),), str(judged.bound.shift(shift)))
+            last = Step(
+                "external scale κ: adds κ(D+d-1)", "C", "", (str(judged.bound),), str(judged.bound.shift(shift))
+            )
             steps = (last, *steps)
         log = None if judged.bound.log == UNBOUNDED_LOG else Fraction(judged.bound.log)
         power = Fraction(judged.bound.power) + shift
@@ -227,6 +229,8 @@ def _class(judged: Judgement) -> str:
 
 
 def _directions(counts: Counts, labels: Sequence[str]) -> str:
-    return "".join(label * k for label, k in zip(("y", "e"), counts, strict=False)) if len(counts) == 2 < len(
-        labels
-    ) else "".join(label * k for label, k in zip(labels, counts, strict=True))
+    return (
+        "".join(label * k for label, k in zip(("y", "e"), counts, strict=False))
+        if len(counts) == 2 < len(labels)
+        else "".join(label * k for label, k in zip(labels, counts, strict=True))
+    )

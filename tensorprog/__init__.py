@@ -1,0 +1,74 @@
+"""tensorprog: derivative correlations of wide networks, derived from a tensor program and verified by simulation.
+
+>>> import tensorprog as tp
+>>> def net(x):
+...     return tp.readout("v", tp.erf(tp.linear("U", x)))
+>>> program = tp.trace(net, inputs=3)
+>>> str(tp.derive(program, orders=[(0, 2)])[0, 2])
+'n^-1'
+"""
+
+from tensorprog.functions import (
+    cos,
+    erf,
+    exp,
+    expression,
+    gelu,
+    identity,
+    leaky_relu,
+    polynomial,
+    power,
+    relu,
+    sigmoid,
+    sin,
+    softplus,
+    tanh,
+)
+from tensorprog.passes import correlation
+from tensorprog.program import (
+    MEAN_FIELD,
+    MUP,
+    NTK,
+    Program,
+    abc,
+    linear,
+    mean,
+    n,
+    readout,
+    trace,
+)
+from tensorprog.readings import derive, sample
+from tensorprog.report import verify
+from tensorprog.version import VERSION as __version__
+
+__all__ = [
+    "MEAN_FIELD",
+    "MUP",
+    "NTK",
+    "Program",
+    "__version__",
+    "abc",
+    "correlation",
+    "cos",
+    "derive",
+    "erf",
+    "exp",
+    "expression",
+    "gelu",
+    "identity",
+    "leaky_relu",
+    "linear",
+    "mean",
+    "n",
+    "polynomial",
+    "power",
+    "readout",
+    "relu",
+    "sample",
+    "sigmoid",
+    "sin",
+    "softplus",
+    "tanh",
+    "trace",
+    "verify",
+]

@@ -1,0 +1,410 @@
+"""The command line: list, show, derive, verify.
+
+Exit codes: 0 when nothing is refuted, 1 when an exponent is, 2 for whatever cannot be run, 130 after Ctrl-C. With --json, standard output holds one JSON object and nothing else; messages and progress go to standard error.
+"""
+
+from __future__ import annotations
+
+import io
+import json as interchange
+import math
+import os
+import re
+import shlex
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import BrokenExecutor
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from cyclopts import App, CycloptsError, Parameter
+from numpy.typing import NDArray
+
+from tensorprog.architectures import ARCHITECTURES
+from tensorprog.architectures._loading import Loaded, Option, load
+from tensorprog.errors import DataError, ExpressionError, OrderError, SamplingError, TensorProgramError
+from tensorprog.functions import Function, parse_number
+from tensorprog.program import PRESETS, Program
+from tensorprog.readings import all_orders, derive, reparametrised
+from tensorprog.readings.derive import MAX_d
+from tensorprog.readings.files import DIGITS, inputs_from
+from tensorprog.report import Report, verify
+from tensorprog.version import VERSION
+
+GOOD, REFUTED, WRONG, BROKEN_PIPE, INTERRUPTED = 0, 1, 2, 141, 130
+MAX_INPUTS = 64
+Order = tuple[int, int]
+
+Architecture = Annotated[
+    str, Parameter(name="ARCH", help="A name from `tensorprog list`, or path/to/file.py:function.")
+]
+Options = Annotated[
+    list[str] | None,
+    Parameter(name=["--option", "-o"], negative="", help="Option of the architecture, name=value; repeat for more."),
+]
+Positions = Annotated[int | None, Parameter(help="Positions of a sequence architecture, instead of its default.")]
+Preset = Annotated[str | None, Parameter(name="--abc", help=f"Parametrisation of all weights: {', '.join(PRESETS)}.")]
+Orders = Annotated[
+    list[str] | None, Parameter(consume_multiple=True, negative="", help="Pairs D,d such as 0,2 1,1; all by default.")
+]
+Points = Annotated[
+    list[int] | None,
+    Parameter(consume_multiple=True, negative="", help="Which inputs x_0 x_1 … are, repeats allowed: 0 0 0."),
+]
+Folder = Annotated[Path | None, Parameter(help="Folder for the results, made when missing.")]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object and nothing else.")]
+Format = Literal["text", "json", "mermaid", "graphviz", "svg"]
+
+app = App(
+    name="tensorprog",
+    help="Derivative correlations of wide networks: exponents derived from a tensor program, verified by simulation.",
+    version=VERSION,
+    help_format="plaintext",
+    suppress_keyboard_interrupt=False,
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line on `arguments`, those of the process by default; returns the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    tokens = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        command, bound, ignored = app.parse_args(tokens, exit_on_error=False, print_error=False)
+        typed = {"typed": shlex.join(["tensorprog", *tokens])} if "typed" in ignored else {}
+        code = command(*bound.args, **bound.kwargs, **typed)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else GOOD
+    except CycloptsError as error:
+        return _fail(f"{str(error).rstrip('. ')}; see tensorprog --help")
+    except TensorProgramError as error:
+        return _fail(error)
+    except BrokenExecutor:
+        return _fail("a worker process died, probably for lack of memory; use smaller widths or fewer workers")
+    except MemoryError:
+        return _fail("out of memory; use smaller widths, fewer workers, or lower orders")
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except OSError as error:
+        return _fail(f"{error.filename or 'the file system'}: {error.strerror or error}")
+
+
+@app.command(name="list")
+def list_() -> int:
+    """The architectures of this package, with their options.
+
+    Examples:
+        tensorprog list
+    """
+    for name in ARCHITECTURES:
+        found = load(name)
+        options = " ".join(f"{k}={str(p.default).lower()}" for k, p in found.parameters.items())
+        length = "" if found.positions is None else f"; inputs of {found.positions} positions"
+        print(f"{name}\n    {found.summary}\n    options {options}{length}")
+    return GOOD
+
+
+@app.command
+def show(
+    arch: Architecture,
+    /,
+    *,
+    option: Options = None,
+    positions: Positions = None,
+    inputs_count: Annotated[int, Parameter(help="How many inputs to trace.")] = 1,
+    abc: Preset = None,
+    format: Annotated[Format, Parameter(help="How to write it.")] = "text",
+) -> int:
+    """The tensor program of an architecture.
+
+    Examples:
+        tensorprog show mlp -o depth=2 -o phi=tanh
+        tensorprog show attention --format mermaid
+        tensorprog show my_file.py:my_network --positions 3 --format svg > program.svg
+    """
+    if not 1 <= inputs_count <= MAX_INPUTS:
+        raise OrderError(f"--inputs-count {inputs_count} must be between 1 and {MAX_INPUTS}")
+    loaded = load(arch)
+    program = _scaled(loaded.trace(inputs_count, _or(positions, loaded.positions), loaded.options(option or [])), abc)
+    print(_writers()[format](program).rstrip("\n"))
+    return GOOD
+
+
+@app.command(name="derive")
+def derive_(
+    arch: Architecture,
+    /,
+    *,
+    option: Options = None,
+    orders: Orders = None,
+    points: Points = None,
+    kappa: Annotated[str, Parameter(allow_leading_hyphen=True, help="External scale n^(-κ) F, as in 1/2.")] = "0",
+    abc: Preset = None,
+    positions: Positions = None,
+    inputs: Annotated[str | None, Parameter(help="Inputs as for verify; only their numbers are used.")] = None,
+    derivations: Annotated[bool, Parameter(negative="", help="Print the derivation of every exponent.")] = False,
+    json: Json = False,
+    out: Folder = None,
+) -> int:
+    """The power of n of every derivative correlation, exactly.
+
+    Examples:
+        tensorprog derive mlp
+        tensorprog derive mlp -o depth=2 -o phi=tanh --orders 0,2 1,1 --derivations
+        tensorprog derive mlp --abc mup --kappa 0 --points 0 0 0
+        tensorprog derive my_file.py:my_network -o layers=3 --json --out results
+    """
+    _check_out(out)
+    study = Study.of(arch, option, orders, points, abc, positions, inputs)
+    table = derive(study.program, study.orders, study.points, _kappa(kappa))
+    if out is not None:
+        table.save(out)
+    if json:
+        print(interchange.dumps({**study.to_object(), **table.to_object()}, indent=1, ensure_ascii=False))
+        return GOOD
+    print(f"{study.title}\n\n{table}")
+    if derivations:
+        for entry in table:
+            print(f"\nC^{{{entry.D},{entry.d}}} = {entry} ({entry.status})\n{entry.derivation}")
+    if out is not None:
+        print(f"\nwritten to {out}")
+    return GOOD
+
+
+@app.command(name="verify")
+def verify_(
+    arch: Architecture,
+    /,
+    *,
+    inputs: Annotated[str, Parameter(help="A .npy or .csv file of inputs, or digits (scikit-learn's images).")],
+    widths: Annotated[str, Parameter(help="Widths: 64,128,256, or 64..4096 for the powers of two.")] = "64..512",
+    samples: Annotated[int, Parameter(help="Initialisations a width.")] = 200,
+    operator_samples: Annotated[int | None, Parameter(help="The same for D = 2; a fifth by default.")] = None,
+    seed: Annotated[int, Parameter(help="Seed of all random numbers.")] = 0,
+    orders: Orders = None,
+    points: Points = None,
+    option: Options = None,
+    abc: Preset = None,
+    positions: Positions = None,
+    margin: Annotated[float, Parameter(help="Margin of the test on the exponent.")] = 0.1,
+    workers: Annotated[int | None, Parameter(help="Processes; all cores by default.")] = None,
+    json: Json = False,
+    out: Folder = None,
+    typed: Annotated[str | None, Parameter(parse=False)] = None,
+) -> int:
+    """Derive the exponents and test each by Monte Carlo at finite widths. Exit code 1 when one is refuted.
+
+    Examples:
+        tensorprog verify mlp --inputs digits --widths 64,128,256 --samples 100 --out results
+        tensorprog verify rnn -o phi=tanh --inputs sequences.npy --orders 0,2 1,1
+        tensorprog verify my_file.py:my_network --inputs table.csv --widths 64..1024 --json
+    """
+    start = time.perf_counter()
+    _check_out(out)
+    sizes = _widths(widths)
+    if not 0 < margin < math.inf:
+        raise SamplingError(f"--margin {margin} must be a positive number, such as 0.1")
+    study = Study.of(arch, option, orders, points, abc, positions, inputs)
+    assert study.data is not None
+    report = verify(
+        study.program,
+        study.data,
+        study.orders,
+        sizes,
+        samples,
+        seed,
+        points=study.points,
+        operator_samples=operator_samples,
+        margin=margin,
+        workers=_cores() if workers is None else workers,
+        progress=True,
+        name=study.loaded.name,
+        provenance={"command": typed, "options": study.texts, "inputs": inputs},
+    )
+    if out is not None:
+        report.save(out)
+    if json:
+        print(report.to_json())
+    else:
+        print(_summary(report, out, time.perf_counter() - start))
+    return REFUTED if report.refuted else GOOD
+
+
+@dataclass(frozen=True)
+class Study:
+    """An architecture with its options, traced at as many inputs as the orders need, and the data if there are any."""
+
+    loaded: Loaded
+    options: Mapping[str, Option]
+    program: Program
+    abc: str | None
+    orders: list[Order] | None
+    points: tuple[int, ...] | None
+    data: NDArray[np.float64] | None
+
+    @staticmethod
+    def of(
+        arch: str,
+        option: Sequence[str] | None,
+        orders: Sequence[str] | None,
+        points: Sequence[int] | None,
+        abc: str | None,
+        positions: int | None,
+        inputs: str | None,
+    ) -> Study:
+        loaded = load(arch)
+        options = loaded.options(option or [])
+        wanted, chosen = _orders(orders), _points(points)
+        needed = 1 + (max(chosen) if chosen else MAX_d if wanted is None else max(d for _, d in wanted))
+        if needed > MAX_INPUTS:
+            raise OrderError(f"{needed} inputs are asked for, at most {MAX_INPUTS} are traced; use smaller d or points")
+        data, length = None, _or(positions, loaded.positions)
+        if inputs is not None:
+            data = inputs_from(inputs, length)
+            if positions is None and data.ndim == 3 and inputs != DIGITS:
+                length = data.shape[1]
+        program = _scaled(loaded.trace(needed, length, options), abc)
+        if data is not None:
+            _check_shape(loaded, inputs, data, program, wanted, chosen)
+        return Study(loaded, options, program, abc, wanted, chosen, data)
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """The options as texts that `-o` reads back, and the parametrisation as "--abc"."""
+        texts = {k: str(v).lower() if isinstance(v, bool) else _spec(v) for k, v in self.options.items()}
+        return texts if self.abc is None else {**texts, "--abc": self.abc}
+
+    @property
+    def title(self) -> str:
+        return " ".join([self.loaded.name, *(f"{k}={v}" for k, v in self.texts.items())])
+
+    def to_object(self) -> dict[str, object]:
+        return {"tensorprog": VERSION, "kind": "table", "architecture": self.loaded.name, "options": self.texts}
+
+
+def _check_shape(
+    loaded: Loaded,
+    inputs: str | None,
+    data: NDArray[np.float64],
+    program: Program,
+    orders: Sequence[Order] | None,
+    points: Sequence[int] | None,
+) -> None:
+    """The data against what the orders need: dimensions, number of inputs, number of positions."""
+    held = f"the inputs {inputs!r} have shape {data.shape}"
+    if (data.ndim == 3) != (program.positions is not None):
+        wanted = "sequences, (inputs, positions, d0)" if data.ndim == 2 else "single vectors, (inputs, d0)"
+        raise DataError(f"{held}, but {loaded.name} takes {wanted}")
+    wanted_orders = all_orders(program, points) if orders is None else orders
+    D, d = max(wanted_orders, key=lambda order: order[1])
+    needed = 1 + (max(points[: d + 1]) if points else d)
+    if len(data) < needed:
+        raise DataError(
+            f"{held}, {len(data)} inputs, but C^{{{D},{d}}} needs {needed}; give more inputs, choose orders with "
+            f"--orders such as 0,{len(data) - 1}, or repeat inputs with --points {' '.join('0' * (d + 1))}"
+        )
+    if program.positions is not None and data.shape[1] < program.positions:
+        raise DataError(f"{held}, {data.shape[1]} positions, but {program.positions} were asked for; lower --positions")
+
+
+def _orders(texts: Sequence[str] | None) -> list[Order] | None:
+    if texts is None:
+        return None
+    if not texts:
+        raise OrderError("--orders has no values; give pairs D,d such as --orders 0,2 1,1, or leave it out for all")
+    found = []
+    for text in texts:
+        pair = re.fullmatch(r"\(?(\d{1,4}),(\d{1,4})\)?", text, re.ASCII)
+        if pair is None:
+            raise OrderError(f"--orders {text!r} is no pair D,d of nonnegative integers; write it as 0,2")
+        found.append((int(pair[1]), int(pair[2])))
+    return found
+
+
+def _points(points: Sequence[int] | None) -> tuple[int, ...] | None:
+    if points is None:
+        return None
+    if not points or min(points) < 0:
+        shown = " ".join(map(str, points))
+        raise OrderError(
+            f"--points {shown or 'has no values'}; give the numbers of inputs, counted from 0, as in 0 0 1"
+        )
+    return tuple(points)
+
+
+def _kappa(text: str) -> Fraction:
+    try:
+        return parse_number(text)
+    except ExpressionError as error:
+        raise ExpressionError(f"--kappa: {error}") from None
+
+
+def _widths(text: str) -> tuple[int, ...]:
+    span = re.fullmatch(r"(\d{1,9})\.\.(\d{1,9})", text, re.ASCII)
+    if span:
+        low, high = int(span[1]), int(span[2])
+        found = tuple(1 << k for k in range(30) if low <= 1 << k <= high)
+        if len(found) < 2:
+            raise SamplingError(f"--widths {text} holds {len(found)} powers of two; a slope needs two, as in 64..512")
+        return found
+    if not re.fullmatch(r"\d{1,9}(,\d{1,9})*", text, re.ASCII):
+        raise SamplingError(f"--widths {text!r} is no list of widths; write 64,128,256 or 64..4096")
+    return tuple(map(int, text.split(",")))
+
+
+def _scaled(program: Program, preset: str | None) -> Program:
+    if preset is None:
+        return program
+    if preset not in PRESETS:
+        raise ExpressionError(f"--abc {preset!r} is no parametrisation; known are {', '.join(PRESETS)}")
+    return reparametrised(program, PRESETS[preset])
+
+
+def _check_out(out: Path | None) -> None:
+    """Whether a folder can be made there; nothing is made yet."""
+    if out is None:
+        return
+    here = next(place for place in (out, *out.absolute().parents) if place.exists())
+    if not here.is_dir():
+        raise SamplingError(f"--out {str(out)!r}: {str(here)!r} is a file; give a folder")
+    if not os.access(here, os.W_OK | os.X_OK):
+        raise SamplingError(f"--out {str(out)!r}: the folder {str(here)!r} cannot be written to; choose another")
+
+
+def _writers() -> dict[Format, Callable[[Program], str]]:
+    from tensorprog.program.drawing import graphviz, mermaid, svg
+
+    return {"text": str, "json": Program.to_json, "mermaid": mermaid, "graphviz": graphviz, "svg": svg}
+
+
+def _summary(report: Report, out: Path | None, seconds: float) -> str:
+    """One line a correlation with its verdict, what follows, where the page is, and the time it took."""
+    page = [] if out is None else [f"report: {out / 'report.html'}"]
+    return "\n".join([str(report), "", *page, f"{seconds:.1f} seconds"])
+
+
+def _cores() -> int:
+    """The cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _spec(value: Option) -> str:
+    return value.spec if isinstance(value, Function) else str(value)
+
+
+def _or(given: int | None, default: int | None) -> int | None:
+    return default if given is None else given
+
+
+def _fail(message: object) -> int:
+    print(f"error: {' '.join(str(message).split())}", file=sys.stderr)
+    return WRONG

@@ -1,0 +1,323 @@
+"""The printable form of a program: one instruction a line, readable as mathematics.
+
+    U = parameter n x d0, std 1, a 0, c 0
+    v = parameter 1 x n, std 1, a 1/2, c 0
+    in0 = input 0
+    x1 = U @ in0
+    x2 = erf(x1)
+    s3 = mean(v * x2)
+    s4 = n^1*s3
+    output F0 = s4
+
+| line | instruction |
+|---|---|
+| `W = parameter n x n, std 1, a 1/2, c 0` | Gaussian matrix, readout `1 x n`, bias `n x 1` or scalar `1 x 1` |
+| `W = parameter n x n, std 1, a 1/2, c 0, frozen` | the same, not trainable |
+| `in0_2 = input 0 position 2` | data row 0, at position 2 of a sequence |
+| `dW = free W` | a free direction on W |
+| `k = constant 1/2*n^1` | a scalar; with `, width n` the vector whose coordinates all equal it |
+| `x2 = W^T @ x1` | matrix, here transposed, times vector |
+| `x3 = erf[2](x1)` | coordinatewise function, here its second derivative; `f[0,1](x, y)` for several arguments |
+| `x5 = x2 * x3` | coordinatewise product |
+| `x6 = 1/2*n^(-1/2)*x2 - x3` | linear combination; a single term keeps its coefficient, `1*x2` |
+| `s1 = mean(x2 * x3)` | average over coordinates |
+| `output F0 = s1` | the scalar returned under the label F0 |
+| `slot W: n^(-1)*x1 (x) x2 + x3 (x) x4` | the part of a free slot on W, a sum of outer products |
+
+Widths are `n`, `2n`, `1/2n` and `d0`, the dimension of the data. Empty lines and lines that start with # are skipped.
+Numbers are exact, so `read(write(program)) == program`. Reading executes nothing: functions come from
+`parse_function`, which reads texts by a grammar of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+
+from tensorprog.errors import ExpressionError, ProgramError, TensorProgramError
+from tensorprog.functions import parse_function
+from tensorprog.program.checks import infer
+from tensorprog.program.instructions import (
+    Apply,
+    Constant,
+    Free,
+    Input,
+    Instruction,
+    LinComb,
+    MatMul,
+    Moment,
+    Multiply,
+    Parameter,
+    operands,
+)
+from tensorprog.program.program import Program, Slot
+from tensorprog.program.types import DATA, Coefficient, Type, Width
+
+MAX_DIGITS = 4000
+MAX_LENGTH = 1_000_000
+
+RATIONAL = r"-?\d+(?:/\d+)?"
+FACTOR = rf"{RATIONAL}\*n\^(?:\d+|\({RATIONAL}\))|{RATIONAL}|n\^(?:\d+|\({RATIONAL}\))"
+NAME = r"[^\W\d][^\s=*@()+,:^\[\]\"'`;#<>/\\-]*"
+WIDTH = r"d0|n|\d+(?:/\d+)?n"
+
+COEFFICIENT = re.compile(rf"(?:({RATIONAL})(?:\*|\Z))?(?:n\^(\d+|\({RATIONAL}\)))?")
+PARAMETER = re.compile(
+    rf"parameter (1|{WIDTH}) x (1|{WIDTH}), std ({RATIONAL}), a ({RATIONAL}), c ({RATIONAL})(, frozen)?", re.ASCII
+)
+INPUT = re.compile(r"input (\d+)(?: position (\d+))?", re.ASCII)
+FREE = re.compile(rf"free ({NAME})")
+CONSTANT = re.compile(rf"constant ({FACTOR})(?:, width ({WIDTH}))?", re.ASCII)
+MATMUL = re.compile(rf"({NAME})(\^T)? @ ({NAME})")
+MOMENT = re.compile(rf"mean\(({NAME}(?: \* {NAME})*)\)")
+APPLY = re.compile(rf"(.+?)(?:\[(\d+(?:,\d+)*)\])?\(({NAME}(?:, {NAME})*)\)")
+MULTIPLY = re.compile(rf"{NAME}(?: \* {NAME})*")
+TERM = re.compile(rf"(-)?(?:({FACTOR})\*)?({NAME})")
+OUTER = re.compile(rf"(-)?(?:({FACTOR})\*)?({NAME})(?: \(x\) ({NAME}))?")
+
+OUTPUT_LINE = re.compile(rf"output (\S(?:[^=]*\S)?) = ({NAME})")
+SLOT_LINE = re.compile(rf"slot ({NAME}): (.+)")
+NODE_LINE = re.compile(rf"({NAME}) = (.+)")
+FORMS = (
+    "'x = W @ y', 'x = erf(y)', 'x = y * z', 'x = 2*y + n^(-1)*z', 's = mean(y * z)', 'k = constant 1/2', "
+    "'U = parameter n x d0, std 1, a 0, c 0', 'in0 = input 0', 'dW = free W', 'output F0 = s', 'slot W: x (x) y'"
+)
+
+
+# -- writing
+
+
+def write(program: Program) -> str:
+    """The text of a program, ending with a newline; `read` gives the program back.
+
+    Raises ProgramError for a name or label that no text can hold.
+
+    >>> from tensorprog.program import Builder
+    >>> b = Builder()
+    >>> print(write(b.build({"F0": b.multiply(*[b.constant(Coefficient(Fraction(1, 2)))] * 2)})), end="")
+    s2 = constant 1/4
+    output F0 = s2
+    """
+    lines = [f"{_checked(name)} = {write_instruction(node)}" for name, node in program.nodes.items()]
+    lines += [f"output {_label(label)} = {name}" for label, name in program.outputs.items()]
+    lines += [f"slot {slot.parameter}: {_write_slot(slot)}" for slot in program.slots]
+    return "\n".join(lines) + "\n"
+
+
+def write_instruction(instruction: Instruction) -> str:
+    """The right-hand side of one line, as in "erf[1](x2)"."""
+    match instruction:
+        case Input(index, position):
+            return f"input {index}" if position is None else f"input {index} position {position}"
+        case Parameter(rows, cols, std, a, c, trainable):
+            shape = f"{rows or 1} x {cols or 1}"
+            return f"parameter {shape}, std {std}, a {a}, c {c}" + ("" if trainable else ", frozen")
+        case Free(parameter):
+            return f"free {parameter}"
+        case Constant(coefficient, width):
+            return f"constant {coefficient}" + ("" if width is None else f", width {width}")
+        case MatMul(matrix, vector, transpose):
+            return f"{matrix}{'^T' if transpose else ''} @ {vector}"
+        case Apply(function, order, args):
+            derivative = f"[{','.join(map(str, order))}]" if any(order) else ""
+            return f"{function.spec}{derivative}({', '.join(args)})"
+        case Multiply(args):
+            return " * ".join(args)
+        case LinComb(((coefficient, name),)):
+            return f"{coefficient}*{name}"
+        case LinComb(terms):
+            return _write_sum([(c, name) for c, name in terms])
+        case Moment(args):
+            return f"mean({' * '.join(args)})"
+
+
+def _write_sum(terms: list[tuple[Coefficient, str]]) -> str:
+    text = ""
+    for coefficient, name in terms:
+        sign = "-" if coefficient.value < 0 else "+"
+        size = Coefficient(abs(coefficient.value), coefficient.power)
+        term = name if size == Coefficient() else f"{size}*{name}"
+        text += f" {sign} {term}" if text else f"-{term}" if sign == "-" else term
+    return text
+
+
+def _write_slot(slot: Slot) -> str:
+    if not slot.terms:
+        return "0"
+    return _write_sum([(c, left if right is None else f"{left} (x) {right}") for c, left, right in slot.terms])
+
+
+def is_name(name: object) -> bool:
+    """Whether a name can be written: letters, digits, _ and dots, as in "block1.W"."""
+    return isinstance(name, str) and all(part.isidentifier() for part in name.split("."))
+
+
+def _checked(name: str) -> str:
+    if not is_name(name) or not re.fullmatch(NAME, name):
+        raise ProgramError(f"{name!r} is no name for a node in a text; use letters, digits, _ and dots, as in 'x1'")
+    return name
+
+
+def _label(label: str) -> str:
+    if not re.fullmatch(r"\S(?:[^=]*\S)?", label) or len(label.splitlines()) != 1:
+        raise ProgramError(f"{label!r} is no label for an output in a text; use one line without '='")
+    return label
+
+
+# -- reading
+
+
+def read(text: str) -> Program:
+    """The program a text describes; nothing in the text is executed.
+
+    Raises ExpressionError for a line outside the language and ProgramError for one that does not fit the lines
+    before it: both name the line number, the line, and the remedy.
+
+    >>> print(repr(read("in0 = input 0\\ns1 = mean(in0 * in0)\\noutput F0 = s1")))
+    Program(2 nodes, 1 vectors, parameters ; outputs F0)
+    """
+    if not isinstance(text, str):
+        raise ExpressionError(f"a program is read from a text, not from {type(text).__name__}; pass its content")
+    nodes: dict[str, Instruction] = {}
+    types: dict[str, Type] = {}
+    outputs: dict[str, str] = {}
+    slots: list[Slot] = []
+    for number, line in _lines(text):
+        try:
+            if found := OUTPUT_LINE.fullmatch(line):
+                label, name = found.groups()
+                _once(label, outputs, "output")
+                outputs[label] = _known(name, types)
+            elif found := SLOT_LINE.fullmatch(line):
+                slots.append(_read_slot(_known(found[1], types), found[2], types))
+            elif found := NODE_LINE.fullmatch(line):
+                name = found[1]
+                if not is_name(name):
+                    raise ExpressionError(f"{name!r} is no name; use letters, digits, _ and dots")
+                _once(name, nodes, "node")
+                instruction = read_instruction(found[2])
+                for operand in operands(instruction):
+                    _known(operand, types)
+                types[name] = infer(name, instruction, types)
+                nodes[name] = instruction
+            else:
+                raise ExpressionError(f"not an instruction; write it as one of {FORMS}")
+        except TensorProgramError as error:
+            raise type(error)(f"line {number}, {_shown(line)}: {error}") from None
+    return Program(nodes, outputs, slots)
+
+
+def read_instruction(text: str) -> Instruction:
+    """The instruction of one right-hand side; ExpressionError when it is none."""
+    if found := PARAMETER.fullmatch(text):
+        rows, cols, std, a, c, frozen = found.groups()
+        numbers = read_fraction(std), read_fraction(a), read_fraction(c)
+        return Parameter(read_side(rows), read_side(cols), *numbers, trainable=frozen is None)
+    if found := INPUT.fullmatch(text):
+        return Input(_integer(found[1]), None if found[2] is None else _integer(found[2]))
+    if found := FREE.fullmatch(text):
+        return Free(found[1])
+    if found := CONSTANT.fullmatch(text):
+        return Constant(read_coefficient(found[1]), None if found[2] is None else read_side(found[2]))
+    if found := MATMUL.fullmatch(text):
+        return MatMul(found[1], found[3], found[2] is not None)
+    if found := MOMENT.fullmatch(text):
+        return Moment(tuple(found[1].split(" * ")))
+    if found := APPLY.fullmatch(text):
+        spec, order, args = found[1], found[2], tuple(found[3].split(", "))
+        return Apply(parse_function(spec), _order(order, len(args)), args)
+    if MULTIPLY.fullmatch(text):
+        return Multiply(tuple(text.split(" * ")))
+    return LinComb(tuple((coefficient, name) for coefficient, name, _ in _terms(text, TERM)))
+
+
+def read_fraction(text: str) -> Fraction:
+    """An exact rational such as -3/2."""
+    if not re.fullmatch(RATIONAL, text, re.ASCII) or len(text) > MAX_DIGITS:
+        raise ExpressionError(f"{_shown(text)} is no exact number; write it as 2, -3/2 or 1/10")
+    try:
+        return Fraction(text)
+    except ZeroDivisionError:
+        raise ExpressionError(f"{_shown(text)} divides by zero; give another denominator") from None
+
+
+def read_coefficient(text: str) -> Coefficient:
+    """value·n^power, as in 1/2*n^(-1/2)."""
+    found = COEFFICIENT.fullmatch(text)
+    if found is None or not text or text.endswith("*"):
+        raise ExpressionError(f"{_shown(text)} is no coefficient; write it as 2, n^1 or 1/2*n^(-1/2)")
+    value, power = found.groups()
+    return Coefficient(read_fraction(value or "1"), read_fraction((power or "0").strip("()")))
+
+
+def read_side(text: str) -> Width | None:
+    """One side of a parameter's shape: n, 2n, 1/2n, d0, or 1 for none."""
+    if text == "1":
+        return None
+    if text == "d0":
+        return DATA
+    if not re.fullmatch(WIDTH, text, re.ASCII):
+        raise ExpressionError(f"{_shown(text)} is no width; write it as n, 2n, 1/2n or d0")
+    ratio = read_fraction(text.removesuffix("n") or "1")
+    if not ratio:
+        raise ExpressionError(f"{_shown(text)} is an empty width; give a positive multiple of n")
+    return Width(ratio)
+
+
+def _read_slot(parameter: str, text: str, types: Mapping[str, Type]) -> Slot:
+    if text == "0":
+        return Slot(parameter, ())
+    terms = tuple(_terms(text, OUTER))
+    for _, left, right in terms:
+        for side in (left, right):
+            if side is not None:
+                _known(side, types)
+    return Slot(parameter, terms)
+
+
+def _terms(text: str, pattern: re.Pattern[str]) -> Iterator[tuple[Coefficient, str, str | None]]:
+    parts = re.split(r" ([+-]) ", text)
+    for sign, part in zip(["+", *parts[1::2]], parts[::2], strict=True):
+        found = pattern.fullmatch(part)
+        if found is None:
+            raise ExpressionError(f"{_shown(part)} is no instruction and no term of a sum; write it as one of {FORMS}")
+        minus, factor, name = found[1], found[2], found[3]
+        coefficient = read_coefficient(factor or "1")
+        if (sign == "-") != (minus is not None):
+            coefficient = coefficient * -1
+        yield coefficient, name, found[4] if pattern is OUTER else None
+
+
+def _order(text: str | None, arguments: int) -> tuple[int, ...]:
+    return (0,) * arguments if text is None else tuple(map(_integer, text.split(",")))
+
+
+def _integer(text: str) -> int:
+    if len(text) > 9:
+        raise ExpressionError(f"{_shown(text)} is too large; use a number of at most nine digits")
+    return int(text)
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        line = line.strip()
+        if len(line) > MAX_LENGTH:
+            raise ExpressionError(f"line {number} has {len(line)} characters; at most {MAX_LENGTH} are read")
+        if line and not line.startswith("#"):
+            yield number, line
+
+
+def _once(name: str, found: Mapping[str, object], what: str) -> None:
+    if name in found:
+        raise ProgramError(f"{what} {name!r} is defined twice; give the second another name")
+
+
+def _known(name: str, types: Mapping[str, Type]) -> str:
+    if name not in types:
+        raise ProgramError(f"{name!r} is not defined before this line; define it first or correct the name")
+    return name
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 100 else f"{text[:97]}...")

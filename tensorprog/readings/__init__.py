@@ -1,0 +1,29 @@
+"""Readings: programs in, answers out."""
+
+from tensorprog.readings.dense import Joint, dense
+from tensorprog.readings.derive import all_orders, derive, reparametrised
+from tensorprog.readings.draws import check_width, draw
+from tensorprog.readings.inputs import check_data
+from tensorprog.readings.sample import as_norms, check_request, sample
+from tensorprog.readings.symmetry import odd_flip
+from tensorprog.readings.table import Derivation, Entry, Step, Table, WeakCorrelation
+
+__all__ = [
+    "Derivation",
+    "Entry",
+    "Joint",
+    "Step",
+    "Table",
+    "WeakCorrelation",
+    "all_orders",
+    "as_norms",
+    "check_data",
+    "check_request",
+    "check_width",
+    "dense",
+    "derive",
+    "draw",
+    "odd_flip",
+    "reparametrised",
+    "sample",
+]

@@ -1,0 +1,177 @@
+"""The report as one self-contained HTML page, and a short fragment for notebooks.
+
+No scripts and no requests: styles and figures are inline, formulas are Unicode and <sup>, so that the page opens offline,
+prints, and reads the same in ten years. Figures take the colours of the page, light or dark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from tensorprog.program.drawing import svg
+from tensorprog.readings.layout import cells
+from tensorprog.report import figures
+from tensorprog.report.wording import (
+    BADGES,
+    STATUSES,
+    answer,
+    badge,
+    html_formula,
+    html_law,
+    interval,
+    minus,
+    name,
+    number,
+    statement,
+)
+
+if TYPE_CHECKING:
+    from tensorprog.readings import Step
+    from tensorprog.report.report import Measurement, Report
+
+THEME = {
+    figures.INK: "--ink",
+    figures.LINE: "--line",
+    figures.DOT: "--dot",
+    figures.MEDIAN: "--blue",
+    figures.HIGH: "--orange",
+    figures.FIT: "--fit",
+}
+DEFINITIONS = {
+    "fixed": Markup(
+        "Fixed weak correlations: C<sup>0,d</sup> = O(1/m) for d ≥ 2 and C<sup>D,d</sup> = O(1/√m) for D, d ≥ 1; equivalent, for a "
+        "learning rate below a threshold, to training that stays within O(1/m) of the linearised model."
+    ),
+    "exponential": Markup(
+        "Exponential weak correlations: C<sup>D,d</sup> = O(m<sup>−d/2</sup>) for d ≥ 1 except the NTK."
+    ),
+}
+
+
+def page(report: Report) -> str:
+    """The whole report as one HTML document: answer, table, figures, derivations, and how to repeat the run."""
+    one = report.program.restricted(["F0"])
+    table = report.table
+    return _environment().get_template("page.html").render(
+        **_summary(report),
+        links=True,
+        refuted=bool(report.refuted),
+        statuses=", ".join(sorted({e.status for e in table})),
+        kappa=minus(table.kappa) if table.kappa else "",
+        claims=[_claim(report, weak) for weak in (table.fixed, table.exponential)],
+        kappa_figure=_themed(figures.kappa(table)),
+        picture=Markup(svg(one)),
+        program=str(one),
+        correlations=[_correlation(m) | _plots(m) for m in report.measurements],
+        margin=", ".join(sorted({f"{m.verdict.margin:g}" for m in report.measurements})),
+        meanings=list(STATUSES.items()),
+        badges=list(BADGES.values()),
+        command=report.run.command or "",
+        run=list(_run(report)),
+    )  # fmt: skip
+
+
+def fragment(report: Report) -> str:
+    """One sentence and the grid of exponents with verdicts, for a notebook."""
+    return _environment().get_template("fragment.html").render(**_summary(report), links=False)
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("tensorprog.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+
+
+def _themed(text: str) -> Markup:
+    """SVG made by this package, its colours replaced by variables of the page; trusted, so not escaped."""
+    for color, variable in THEME.items():
+        text = text.replace(color, f"var({variable})")
+    return Markup(text)
+
+
+def _summary(report: Report) -> dict[str, Any]:
+    rows, columns, _ = cells(report.table)
+    found = {(m.entry.D, m.entry.d): _correlation(m) for m in report.measurements}
+    return {
+        "architecture": report.run.architecture,
+        "answer": html_formula(answer(report)),
+        "columns": columns,
+        "rows": [(D, [found.get((D, d)) for d in columns]) for D in rows],
+    }
+
+
+def _correlation(m: Measurement) -> dict[str, Any]:
+    v = m.verdict
+    return {
+        "name": name(m.entry),
+        "anchor": f"C-{m.entry.D}-{m.entry.d}",
+        "law": html_law(m.entry),
+        "status": m.entry.status,
+        "badge": badge(v.verdict),
+        "slope": number(v.slope),
+        "interval": interval(v.interval),
+        "raw_slope": number(v.raw_slope),
+        "raw_interval": interval(v.raw_interval),
+        "tight": "yes" if v.tight else "no",
+        "method": v.method,
+        "advice": v.advice,
+    }
+
+
+def _plots(m: Measurement) -> dict[str, Any]:
+    v = m.verdict
+    counts = sorted({len(values) for values in m.samples})
+    pairs = zip(v.local_slopes, v.local_errors, strict=True)
+    return {
+        "figure": _themed(figures.scaling(m)),
+        "points": ", ".join(f"x{point}".translate(_SUBSCRIPTS) for point in m.entry.points),
+        "samples": f"{' to '.join(str(c) for c in dict.fromkeys((counts[0], counts[-1])))} samples a width",
+        "local": ", ".join(f"{number(slope)} ± {number(error)}" for slope, error in pairs),
+        "steps": [_step(step) for step in m.entry.derivation.steps],
+    }
+
+
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+def _step(step: Step) -> dict[str, Any]:
+    return {
+        "where": f"{step.node}[{step.directions}]" if step.directions else step.node,
+        "before": Markup(", ").join(html_formula(text) for text in step.before),
+        "after": html_formula(step.after),
+        "rule": html_formula(step.rule),
+    }
+
+
+def _claim(report: Report, weak: Any) -> dict[str, Any]:
+    text = statement(report, weak)
+    return {
+        "text": html_formula(text[:1].upper() + text[1:] + "."),
+        "definition": DEFINITIONS[weak.predicate],
+        "orders": html_formula(", ".join(f"C^{{{D},{d}}}" for D, d in weak.rests_on)),
+    }
+
+
+def _run(report: Report) -> Iterator[tuple[str, str]]:
+    """Label and value of everything a repetition needs."""
+    run = report.run
+    yield "seed", str(run.seed)
+    yield "widths", ", ".join(map(str, run.widths))
+    yield "samples a width", f"{run.samples}; {run.operator_samples} where D = 2"
+    yield "margin", ", ".join(sorted({f"{m.verdict.margin:g}" for m in report.measurements}))
+    yield "data", " × ".join(map(str, run.data_shape)) + (f", {run.inputs}" if run.inputs else "")
+    yield "data digest (SHA-256)", run.data_digest
+    yield "program digest (SHA-256)", run.program_digest
+    for key, value in run.options.items():
+        yield key, str(value)
+    yield "processor", run.cpu
+    yield "workers", str(run.workers)
+    yield "BLAS", "; ".join(run.blas)
+    yield "versions", ", ".join(f"{key} {value}" for key, value in run.versions.items())
+    yield "time", f"{run.seconds:g} s"

@@ -1,0 +1,237 @@
+"""`verify`: derive exponents, measure them at finite widths, and judge each; `Report` holds all of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from fractions import Fraction
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from threadpoolctl import threadpool_info
+
+from tensorprog.exponents import Exponent
+from tensorprog.passes import correlation
+from tensorprog.program import Program
+from tensorprog.readings import Entry, Table, check_data, derive
+from tensorprog.scaling.measure import check_widths, measure
+from tensorprog.scaling.verdict import Verdict, judge
+from tensorprog.version import VERSION
+
+OPERATOR_SHARE = 5  # a spectral norm costs some twenty evaluations: by default one sample in five gets them
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One correlation: what was derived, what was sampled, and the verdict. `samples[i]` are ‖C‖ at `widths[i]`."""
+
+    entry: Entry
+    widths: tuple[int, ...]
+    samples: tuple[NDArray[np.float64], ...]
+    verdict: Verdict
+
+    def to_object(self) -> dict[str, Any]:
+        v = self.verdict
+        return {
+            **self.entry.to_object(),
+            "slope": v.slope,
+            "interval": list(v.interval),
+            "raw_slope": v.raw_slope,
+            "raw_interval": list(v.raw_interval),
+            "local_slopes": list(v.local_slopes),
+            "local_errors": list(v.local_errors),
+            "verdict": v.verdict,
+            "tight": v.tight,
+            "margin": v.margin,
+            "method": v.method,
+            "advice": v.advice,
+            "widths": list(self.widths),
+            "samples": [len(values) for values in self.samples],
+            "medians": [float(np.quantile(values, 0.5)) for values in self.samples],
+            "quantiles_90": [float(np.quantile(values, 0.9)) for values in self.samples],
+        }
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is needed to repeat a run."""
+
+    architecture: str
+    widths: tuple[int, ...]
+    samples: int
+    operator_samples: int
+    seed: int
+    workers: int
+    data_shape: tuple[int, ...]
+    data_digest: str
+    program_digest: str
+    seconds: float
+    command: str | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+    inputs: str | None = None
+    cpu: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    blas: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Report:
+    """A scaling-law report: program, table, measurements and the run. Saves as HTML, Markdown, LaTeX and JSON."""
+
+    program: Program
+    table: Table
+    measurements: tuple[Measurement, ...]
+    run: Run
+    data: NDArray[np.float64]
+
+    def __getitem__(self, order: tuple[int, int]) -> Measurement:
+        entry = self.table[order]
+        return next(m for m in self.measurements if m.entry is entry)
+
+    @property
+    def refuted(self) -> tuple[Measurement, ...]:
+        """The measurements that contradict what was derived."""
+        return tuple(m for m in self.measurements if m.verdict.verdict == "refuted")
+
+    def to_object(self) -> dict[str, Any]:
+        run = asdict(self.run)
+        table = self.table.to_object()
+        table["correlations"] = [m.to_object() for m in self.measurements]
+        return {"tensorprog": VERSION, "kind": "report", **table, "run": run}
+
+    def to_json(self) -> str:
+        """The report as one JSON object (docs/json.md)."""
+        return json.dumps(self.to_object(), indent=1, ensure_ascii=False, default=_plain)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the page, the tables, all numbers as JSON, the program, data and samples; returns the folder."""
+        from tensorprog.report.html import page
+        from tensorprog.report.tables import latex, markdown
+
+        target = Path(folder)
+        target.mkdir(parents=True, exist_ok=True)
+        texts = {
+            "report.html": page(self),
+            "table.md": markdown(self),
+            "table.tex": latex(self),
+            "report.json": self.to_json() + "\n",
+            "program.txt": str(self.program),
+        }
+        for name, text in texts.items():
+            (target / name).write_text(text, encoding="utf-8")
+        np.save(target / "data.npy", self.data)
+        arrays = {
+            f"C_{m.entry.D}_{m.entry.d}_n{width}": values
+            for m in self.measurements
+            for width, values in zip(m.widths, m.samples, strict=True)
+        }
+        np.savez_compressed(target / "samples.npz", **arrays)  # type: ignore[arg-type]  # stubs miss keyword arrays
+        return target
+
+    def __str__(self) -> str:
+        from tensorprog.report.tables import plain
+
+        return plain(self)
+
+    def _repr_html_(self) -> str:
+        from tensorprog.report.html import fragment
+
+        return fragment(self)
+
+
+def verify(
+    program: Program,
+    data: ArrayLike,
+    orders: Sequence[tuple[int, int]] | None = None,
+    widths: Sequence[int] = (64, 128, 256, 512),
+    samples: int = 200,
+    seed: int = 0,
+    *,
+    points: Sequence[int] | None = None,
+    operator_samples: int | None = None,
+    margin: float = 0.1,
+    workers: int = 1,
+    progress: bool = True,
+    name: str = "program",
+    provenance: Mapping[str, Any] | None = None,
+) -> Report:
+    """Derive the exponents of a program's correlations and test each against Monte Carlo at finite widths.
+
+    Parameters
+    ----------
+    program, orders, points: as in `tp.derive`.
+    data: (inputs, d0) or (inputs, positions, d0).
+    widths: increasing. samples: initialisations a width, the same for all D ≤ 1 correlations.
+    operator_samples: initialisations for D = 2, a fifth of `samples` by default (at least 2).
+    seed: of all random streams, bootstrap included.
+    margin: of the equivalence test on the exponent.
+    workers: processes. progress: show a bar on a terminal. name, provenance: go into the report.
+
+    Raises OrderError, DataError, SamplingError before any work starts.
+    """
+    start = time.perf_counter()
+    few = max(2, samples // OPERATOR_SHARE) if operator_samples is None else operator_samples
+    table = derive(program, orders, points)
+    programs = [correlation(program, e.D, e.d, e.points) for e in table]
+    kept = check_widths(widths, [program])
+    array = check_data(program.restricted([f"F{max(max(e.points) for e in table)}"]), data)
+    counts = [few if entry.D == 2 else samples for entry in table]
+    values = measure(programs, array, kept, counts, seed, workers=workers, progress=progress)
+    measurements = tuple(
+        Measurement(entry, kept, tuple(found), _verdict(entry, kept, found, margin, seed))
+        for entry, found in zip(table, values, strict=True)
+    )
+    run = Run(
+        architecture=name,
+        widths=kept,
+        samples=samples,
+        operator_samples=few,
+        seed=seed,
+        workers=workers,
+        data_shape=array.shape,
+        data_digest=hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest(),
+        program_digest=program.digest,
+        seconds=round(time.perf_counter() - start, 2),
+        cpu=_cpu(),
+        versions={"python": platform.python_version()}
+        | {k: version(k) for k in ("numpy", "scipy", "sympy", "networkx")},
+        blas=tuple(f"{b['internal_api']} {b['version']}, {b['num_threads']} threads" for b in threadpool_info()),
+        **(provenance or {}),
+    )
+    return Report(program, table, measurements, run, array)
+
+
+def _verdict(
+    entry: Entry, widths: tuple[int, ...], found: Sequence[NDArray[np.float64]], margin: float, seed: int
+) -> Verdict:
+    law = entry.law or Exponent(Fraction(0))
+    return judge(widths, found, law, bound=entry.status != "definite", margin=margin, seed=seed)
+
+
+def _cpu() -> str:
+    """Model name and number of cores of this machine."""
+    model = platform.processor() or platform.machine()
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                model = line.partition(":")[2].strip()
+                break
+    except OSError:
+        pass
+    return f"{model}, {os.cpu_count()} cores"
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Fraction):
+        return str(value)
+    raise TypeError(f"{value!r} has no JSON form")

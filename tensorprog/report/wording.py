@@ -1,0 +1,137 @@
+"""How a report says things: laws, numbers and verdicts in plain text, HTML and LaTeX.
+
+Formulas are Unicode and <sup>, never a script: the page has to work offline and print.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup, escape
+
+if TYPE_CHECKING:
+    from tensorprog.readings import Entry, WeakCorrelation
+    from tensorprog.report.report import Report
+
+MINUS = "−"
+_POWER = re.compile(r"\^(\([^()]*\)|-?\d+(?:/\d+)?)")
+_ORDER = re.compile(r"C\^\{(\d+),(\d+)\}")
+
+
+@dataclass(frozen=True)
+class Badge:
+    """A verdict as shown: a symbol and a word, so that colour is never the only carrier."""
+
+    word: str
+    symbol: str
+    kind: str
+    meaning: str
+
+
+BADGES = {
+    "confirmed": Badge(
+        "confirmed", "✓", "good", "the measured exponent, with its error, agrees with what was derived, within the margin"
+    ),
+    "inconclusive": Badge(
+        "inconclusive", "?", "open", "the error is too large, or the widths too small, to decide; see the advice"
+    ),
+    "refuted": Badge("refuted", "✗", "bad", "the measured exponent contradicts what was derived"),
+}
+
+STATUSES = {
+    "definite": "both sides are proved: the correlation has exactly this size",
+    "upper bound": "proved: the correlation is not larger than this; it may be smaller",
+    "measured": "read off samples at finite widths; no proof",
+}
+
+
+def badge(verdict: str) -> Badge:
+    """The badge of a verdict; an unknown one is shown as it is."""
+    return BADGES.get(verdict, Badge(verdict, "·", "open", ""))
+
+
+def number(value: float, digits: int = 2) -> str:
+    """A measured number with a typographic minus; an em dash when there is none."""
+    if not math.isfinite(value):
+        return "—"
+    text = f"{value:.{digits}f}"
+    if float(text) == 0:
+        text = text.lstrip("-")
+    return text.replace("-", MINUS)
+
+
+def interval(ends: tuple[float, float], digits: int = 2) -> str:
+    """[low, high] of a measured number."""
+    if not any(math.isfinite(end) for end in ends):
+        return ""
+    low, high = (number(end, digits) if math.isfinite(end) else "∞" for end in ends)
+    if not math.isfinite(ends[0]):
+        low = f"{MINUS}∞"
+    return f"[{low}, {high}]"
+
+
+def minus(value: Fraction | int | str) -> str:
+    """An exact number with a typographic minus."""
+    return str(value).replace("-", MINUS)
+
+
+def html_formula(text: str) -> Markup:
+    """`n^-1/2 (log n)^1/2` and `C^{1,2}` with superscripts; everything else escaped."""
+    safe = str(escape(text))
+    safe = _ORDER.sub(r"C<sup>\1,\2</sup>", safe)
+    safe = re.sub(r"n\^1(?![\d/])", "n", safe)
+    safe = re.sub(r"n\^0(?![\d/])", "1", safe)
+    safe = re.sub(r"\(log n\)\^1(?![\d/])", "log n", safe)
+    return Markup(_POWER.sub(lambda m: f"<sup>{minus(m[1].strip('()'))}</sup>", safe))
+
+
+def html_law(entry: Entry) -> Markup:
+    """The size class of an entry: n<sup>−1</sup> log n."""
+    law = entry.law
+    if law is None:
+        return Markup("0")
+    if law.power == 0 and law.log not in (0, math.inf):
+        return html_formula(str(law).removeprefix("n^0 "))
+    return html_formula(str(law))
+
+
+def law(entry: Entry) -> str:
+    """The size class in plain text."""
+    return str(entry)
+
+
+def name(entry: Entry) -> Markup:
+    """C<sup>D,d</sup>."""
+    return Markup(f"C<sup>{entry.D},{entry.d}</sup>")
+
+
+def counted(report: Report) -> str:
+    """`14 correlations: 12 confirmed, 2 inconclusive, 0 refuted`."""
+    found = Counter(m.verdict.verdict for m in report.measurements)
+    words = [*BADGES, *sorted(set(found) - set(BADGES))]
+    total = len(report.measurements)
+    return f"{total} correlation{'s' * (total != 1)}: " + ", ".join(f"{found[word]} {word}" for word in words)
+
+
+def statement(report: Report, weak: WeakCorrelation) -> str:
+    """What the table says about a weak-correlation predicate, and on which footing."""
+    orders = " and ".join(", ".join(f"C^{{{D},{d}}}" for D, d in weak.rests_on).rsplit(", ", 1))
+    if weak.exponent is None:
+        return f"{weak.predicate} weak correlations: no correlation measured here limits m(n)"
+    if not weak.holds:
+        return f"{weak.predicate} weak correlations not shown, because of {orders}"
+    statuses = {report.table[order].status for order in weak.rests_on}
+    footing = "measured" if "measured" in statuses else "definite" if statuses == {"definite"} else "proved upper bounds"
+    text = f"{weak.predicate} weakly correlated with m(n) = n^{weak.exponent} ({footing})"
+    against = [f"C^{{{D},{d}}}" for D, d in weak.rests_on if report[D, d].verdict.verdict == "refuted"]
+    return text + (f", but measurement contradicts {', '.join(against)}, on which it rests" if against else "")
+
+
+def answer(report: Report) -> str:
+    """The whole report in one sentence; formulas as `n^-1`."""
+    return f"{counted(report)}; {statement(report, report.table.fixed)}"
