@@ -1,6 +1,7 @@
 """The command line: list, show, derive, verify.
 
-Exit codes: 0 when nothing is refuted, 1 when an exponent is, 2 for whatever cannot be run, 130 after Ctrl-C. With --json, standard output holds one JSON object and nothing else; messages and progress go to standard error.
+Exit codes: 0 when nothing is refuted, 1 when an exponent is, 2 for whatever cannot be run, 130 after Ctrl-C. With
+--json, standard output holds one JSON object and nothing else; messages and progress go to standard error.
 """
 
 from __future__ import annotations

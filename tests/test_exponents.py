@@ -43,7 +43,8 @@ def test_rules_hold_on_flat_vectors_of_any_sparsity(one, other):
     first, second = ((float(s), float(c)) for s, c in (one, other))
     overlap = min(first[0], second[0])
     triples = [
-        closed(power(c + s), power(c + s / 2), power(c)) for s, c in ((Fraction(a), Fraction(b)) for a, b in (one, other))
+        closed(power(c + s), power(c + s / 2), power(c))
+        for s, c in ((Fraction(a), Fraction(b)) for a, b in (one, other))
     ]
     bound = product(*triples)
     c = first[1] + second[1]

@@ -36,7 +36,7 @@ ORDERS = ("#56b4e9", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00")
 DOTS = 120
 LOWEST = 0.03  # of the samples at each width may fall below the frame: a size that changes sign comes close to 0
 GOLDEN = 0.6180339887498949
-STYLE = {
+STYLE: Any = {
     "svg.fonttype": "none",
     "font.family": "sans-serif",
     "font.size": 10,
@@ -98,7 +98,7 @@ def kappa(table: Table) -> str:
         half = Fraction(1, 2)
         ends = (min(Fraction(0), table.kappa), max(half, table.kappa))
         axes.axhspan(0, 10, color=LINE, alpha=0.45, linewidth=0)
-        for (start, slope), orders in lines.items():
+        for start, slope in lines:
             values = [float(start + slope * k) for k in ends]
             axes.plot([float(k) for k in ends], values, color=ORDERS[(slope + 1) % len(ORDERS)], linewidth=2)
         _left_labels(axes, lines, ends[0])
@@ -145,12 +145,8 @@ def _title(m: Measurement) -> str:
 
 def _quantiles(m: Measurement) -> list[tuple[Array, Array]]:
     """Values and standard errors of the median and the 0.9 quantile at every width."""
-    rows = []
-    for level in (0.5, 0.9):
-        values = np.array([np.quantile(s, level) for s in m.samples])
-        errors = np.zeros_like(values)
-        rows.append((values, errors))
-    return rows
+    found = m.quantiles
+    return list(zip(found.values.T, found.errors.T, strict=True))
 
 
 def _points(axes: Any, widths: Array, values: Array, errors: Array, form: tuple[str, str, str]) -> bool:

@@ -1,7 +1,7 @@
 """The report as one self-contained HTML page, and a short fragment for notebooks.
 
-No scripts and no requests: styles and figures are inline, formulas are Unicode and <sup>, so that the page opens offline,
-prints, and reads the same in ten years. Figures take the colours of the page, light or dark.
+No scripts and no requests: styles and figures are inline, formulas are Unicode and <sup>, so that the page opens
+offline, prints, and reads the same in ten years. Figures take the colours of the page, light or dark.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from tensorprog.report import figures
 from tensorprog.report.wording import (
     BADGES,
     STATUSES,
+    TIGHT,
     answer,
     badge,
     html_formula,
@@ -44,8 +45,8 @@ THEME = {
 }
 DEFINITIONS = {
     "fixed": Markup(
-        "Fixed weak correlations: C<sup>0,d</sup> = O(1/m) for d ≥ 2 and C<sup>D,d</sup> = O(1/√m) for D, d ≥ 1; equivalent, for a "
-        "learning rate below a threshold, to training that stays within O(1/m) of the linearised model."
+        "Fixed weak correlations: C<sup>0,d</sup> = O(1/m) for d ≥ 2 and C<sup>D,d</sup> = O(1/√m) for D, d ≥ 1; "
+        "equivalent, for a learning rate below a threshold, to training within O(1/m) of the linearised model."
     ),
     "exponential": Markup(
         "Exponential weak correlations: C<sup>D,d</sup> = O(m<sup>−d/2</sup>) for d ≥ 1 except the NTK."
@@ -118,7 +119,7 @@ def _correlation(m: Measurement) -> dict[str, Any]:
         "interval": interval(v.interval),
         "raw_slope": number(v.raw_slope),
         "raw_interval": interval(v.raw_interval),
-        "tight": "yes" if v.tight else "no",
+        "tight": TIGHT[v.tight],
         "method": v.method,
         "advice": v.advice,
     }

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import platform
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,12 +20,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_info
 
-from tensorprog.exponents import Exponent
 from tensorprog.passes import correlation
 from tensorprog.program import Program
 from tensorprog.readings import Entry, Table, check_data, derive
 from tensorprog.scaling.measure import check_widths, measure
-from tensorprog.scaling.verdict import Verdict, judge
+from tensorprog.scaling.quantiles import Quantiles, quantiles
+from tensorprog.scaling.verdict import RESAMPLES, Verdict, judge
 from tensorprog.version import VERSION
 
 OPERATOR_SHARE = 5  # a spectral norm costs some twenty evaluations: by default one sample in five gets them
@@ -38,14 +40,19 @@ class Measurement:
     samples: tuple[NDArray[np.float64], ...]
     verdict: Verdict
 
+    @cached_property
+    def quantiles(self) -> Quantiles:
+        """The 0.5 and 0.9 quantiles at every width, with their bootstrap errors."""
+        return quantiles(self.samples, RESAMPLES, np.random.default_rng(0))
+
     def to_object(self) -> dict[str, Any]:
         v = self.verdict
         return {
             **self.entry.to_object(),
-            "slope": v.slope,
-            "interval": list(v.interval),
-            "raw_slope": v.raw_slope,
-            "raw_interval": list(v.raw_interval),
+            "slope": _finite(v.slope),
+            "interval": _interval(v.interval),
+            "raw_slope": _finite(v.raw_slope),
+            "raw_interval": _interval(v.raw_interval),
             "local_slopes": list(v.local_slopes),
             "local_errors": list(v.local_errors),
             "verdict": v.verdict,
@@ -55,8 +62,10 @@ class Measurement:
             "advice": v.advice,
             "widths": list(self.widths),
             "samples": [len(values) for values in self.samples],
-            "medians": [float(np.quantile(values, 0.5)) for values in self.samples],
-            "quantiles_90": [float(np.quantile(values, 0.9)) for values in self.samples],
+            "medians": self.quantiles.values[:, 0].tolist(),
+            "median_errors": self.quantiles.errors[:, 0].tolist(),
+            "quantiles_90": self.quantiles.values[:, 1].tolist(),
+            "quantile_90_errors": self.quantiles.errors[:, 1].tolist(),
         }
 
 
@@ -212,8 +221,15 @@ def verify(
 def _verdict(
     entry: Entry, widths: tuple[int, ...], found: Sequence[NDArray[np.float64]], margin: float, seed: int
 ) -> Verdict:
-    law = entry.law or Exponent(Fraction(0))
-    return judge(widths, found, law, bound=entry.status != "definite", margin=margin, seed=seed)
+    return judge(widths, found, entry.law, bound=entry.status != "definite", margin=margin, seed=seed)
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _interval(ends: tuple[float, float]) -> list[float] | None:
+    return list(ends) if all(map(math.isfinite, ends)) else None
 
 
 def _cpu() -> str:

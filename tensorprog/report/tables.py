@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tensorprog.readings.layout import latex_law
-from tensorprog.report.wording import answer, interval, number, statement
+from tensorprog.report.wording import TIGHT, answer, interval, number, statement
 
 if TYPE_CHECKING:
     from tensorprog.report.report import Measurement, Report
@@ -49,8 +49,15 @@ def latex(report: Report) -> str:
 
 def _cells(m: Measurement) -> tuple[str, ...]:
     measured = f"{number(m.verdict.slope)} {interval(m.verdict.interval)}".strip()
-    tight = "yes" if m.verdict.tight else "no"
-    return (str(m.entry.D), str(m.entry.d), str(m.entry), m.entry.status, measured, m.verdict.verdict, tight)
+    return (
+        str(m.entry.D),
+        str(m.entry.d),
+        str(m.entry),
+        m.entry.status,
+        measured,
+        m.verdict.verdict,
+        TIGHT[m.verdict.tight],
+    )
 
 
 def _closing(report: Report) -> list[str]:

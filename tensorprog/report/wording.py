@@ -35,7 +35,10 @@ class Badge:
 
 BADGES = {
     "confirmed": Badge(
-        "confirmed", "✓", "good", "the measured exponent, with its error, agrees with what was derived, within the margin"
+        "confirmed",
+        "✓",
+        "good",
+        "the measured exponent, with its error, agrees with the derived one, within the margin",
     ),
     "inconclusive": Badge(
         "inconclusive", "?", "open", "the error is too large, or the widths too small, to decide; see the advice"
@@ -48,6 +51,9 @@ STATUSES = {
     "upper bound": "proved: the correlation is not larger than this; it may be smaller",
     "measured": "read off samples at finite widths; no proof",
 }
+
+TIGHT = {True: "yes", False: "no", None: "open"}
+"""Whether the measurement excludes smaller exponents, lies among them, or allows both."""
 
 
 def badge(verdict: str) -> Badge:
@@ -112,7 +118,7 @@ def name(entry: Entry) -> Markup:
 
 def counted(report: Report) -> str:
     """`14 correlations: 12 confirmed, 2 inconclusive, 0 refuted`."""
-    found = Counter(m.verdict.verdict for m in report.measurements)
+    found: Counter[str] = Counter(m.verdict.verdict for m in report.measurements)
     words = [*BADGES, *sorted(set(found) - set(BADGES))]
     total = len(report.measurements)
     return f"{total} correlation{'s' * (total != 1)}: " + ", ".join(f"{found[word]} {word}" for word in words)
@@ -126,7 +132,9 @@ def statement(report: Report, weak: WeakCorrelation) -> str:
     if not weak.holds:
         return f"{weak.predicate} weak correlations not shown, because of {orders}"
     statuses = {report.table[order].status for order in weak.rests_on}
-    footing = "measured" if "measured" in statuses else "definite" if statuses == {"definite"} else "proved upper bounds"
+    footing = (
+        "measured" if "measured" in statuses else "definite" if statuses == {"definite"} else "proved upper bounds"
+    )
     text = f"{weak.predicate} weakly correlated with m(n) = n^{weak.exponent} ({footing})"
     against = [f"C^{{{D},{d}}}" for D, d in weak.rests_on if report[D, d].verdict.verdict == "refuted"]
     return text + (f", but measurement contradicts {', '.join(against)}, on which it rests" if against else "")

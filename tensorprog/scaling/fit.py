@@ -5,8 +5,8 @@ intercept for each quantile (if |C_n| n^(-s) converges in law, its quantiles sha
 
 - *straight line*, over all widths or without the smallest ones;
 - *extrapolation in 1/n*, in 1/√n: b/n or b/√n, with a b for each quantile;
-- *bounded correction*: a factor (1 + βz)^(±1), z = (n_1/n) or (n_1/n)^(1/2), with a β for each quantile, worth at most a
-  factor `LARGEST_FACTOR` either way at the smallest width n_1. Its limit β → ∞ is another power law, which is
+- *bounded correction*: a factor (1 + βz)^(±1), z = (n_1/n) or (n_1/n)^(1/2), with a β for each quantile, worth at most
+  a factor `LARGEST_FACTOR` either way at the smallest width n_1. Its limit β → ∞ is another power law, which is
   why it must be bounded: an unbounded one fits every exponent.
 
 Two different uses. `average` weighs the linear fits by exp(-AIC/2), AIC = χ² + 2 (parameters) + 2 (points left out),
@@ -85,7 +85,8 @@ class Projection:
 
     def white(self, logs: Array) -> Array:
         """(…, K, J) to (…, K·J)."""
-        return np.einsum("kij,...kj->...ki", self.whitening, logs).reshape(*logs.shape[:-2], -1)
+        white: Array = np.einsum("kij,...kj->...ki", self.whitening, logs)
+        return white.reshape(*logs.shape[:-2], -1)
 
     def slope(self, logs: Array) -> Array:
         """(…, K, J) to (…): the fitted slopes."""
@@ -107,9 +108,7 @@ class Projection:
         return cls(whitening, inverse[0], residual, float(np.linalg.norm(inverse[0])), design.shape[1])
 
 
-def line(
-    points: Points, name: str, corrections: Sequence[Array] = (), *, left_out: int = 0, prior: float = 1.0
-) -> Fit:
+def line(points: Points, name: str, corrections: Sequence[Array] = (), *, left_out: int = 0, prior: float = 1.0) -> Fit:
     """The generalised least-squares fit with the corrections (K,) given; `left_out` counts points dropped before."""
     algebra = Projection.of(points, corrections)
     chi2 = float(np.sum((algebra.residual @ algebra.white(points.logs)) ** 2))
@@ -155,12 +154,18 @@ def average(fits: Sequence[Fit]) -> Average:
 
 
 def bounded(
-    points: Points, power: float, sign: int, critical: float, *, largest: float = LARGEST_FACTOR, only_fitting: bool = True
+    points: Points,
+    power: float,
+    sign: int,
+    critical: float,
+    *,
+    largest: float = LARGEST_FACTOR,
+    only_fitting: bool = True,
 ) -> tuple[float, float] | None:
-    """Profile interval of s under a factor (1 + β_j (n_1/n)^power)^sign for each quantile j, 1/largest ≤ 1 + β_j ≤ largest.
+    """Profile interval of s under a factor (1 + β_j (n_1/n)^power)^sign for each quantile j.
 
-    {s : min over β of χ²(s, β) - χ²_min ≤ critical²}, by a grid over the β_j refined around its best point. None when
-    the data reject the family (p < `REJECTED_FIT`).
+    1/largest ≤ 1 + β_j ≤ largest; the interval is {s : min over β of χ²(s, β) - χ²_min ≤ critical²}, by a grid over
+    the β_j refined around its best point. None when the data reject the family (p < `REJECTED_FIT`).
     """
     algebra = Projection.of(points)
     count, kinds = points.logs.shape

@@ -101,7 +101,8 @@ def log_draws(found: Quantiles, usable: Sequence[int]) -> Array:
     """(resamples, K, J): logarithms of the resampled quantiles; the rare zeros count as the smallest positive draw."""
     draws = found.draws[:, :, list(usable)]
     smallest = np.where(draws > 0, draws, np.inf).min(axis=0)
-    return np.log(np.maximum(draws, smallest))
+    logs: Array = np.log(np.maximum(draws, smallest))
+    return logs
 
 
 def points(widths: Array, found: Quantiles, usable: Sequence[int]) -> Points:

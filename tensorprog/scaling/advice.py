@@ -1,0 +1,68 @@
+"""What would settle an inconclusive verdict: the cheapest extension of the run that narrows the interval enough.
+
+A forecast, not a promise: it assumes that the exponent is where it is measured now, and that errors of logarithms of
+quantiles stay what they are, scaled by 1/√samples.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+from scipy import stats
+
+from tensorprog.scaling.fit import line
+from tensorprog.scaling.quantiles import Points
+
+DOUBLINGS = range(9)
+MULTIPLES = (1, 2, 4, 8, 16, 32, 64)
+CONFIDENCE = 0.95
+CLOSE = 0.02  # a measured exponent this near the end of the margin is not told from it by any reasonable run
+COST = 2.0  # of a sample, as a power of n
+
+
+def advise(found: Points, slope: float, interval: tuple[float, float], low: float, high: float) -> str:
+    """In words: the widths and samples at which the interval would fit the room between the slope and the margin."""
+    ends = [end for end in (low, high) if np.isfinite(end)]
+    room = min(abs(slope - end) for end in ends)
+    side = "inside" if low <= slope <= high else "outside"
+    seen = f"the slope {slope:.2f} is {side} the margin, its interval [{interval[0]:.2f}, {interval[1]:.2f}] is not"
+    if _reaches(interval, low, high, slope):
+        seen = f"the slope {slope:.2f} is {side} the margin, but a correction in 1/n that fits allows the other side"
+    if room < CLOSE:
+        return f"{seen}; the slope is within {CLOSE} of the margin's end: use another margin, or much larger widths"
+    plan = _cheapest(found, room)
+    if plan is None:
+        return f"{seen}; widths beyond {_plain(found.widths[-1] * 2 ** DOUBLINGS[-1])} would be needed"
+    widths, samples = plan
+    shown = ", ".join(_plain(w) for w in widths)
+    return f"{seen}; about {_plain(samples)} samples at widths {shown} would settle it"
+
+
+def _reaches(interval: tuple[float, float], low: float, high: float, slope: float) -> bool:
+    """Whether the interval alone would have decided."""
+    inside = low <= interval[0] and interval[1] <= high
+    return inside or interval[1] < low or interval[0] > high
+
+
+def _cheapest(found: Points, room: float) -> tuple[list[float], float] | None:
+    """The plan of least cost whose extrapolation in 1/n has a 95 % interval of half-width below `room`."""
+    best: tuple[float, list[float], float] | None = None
+    for doublings, multiple in product(DOUBLINGS, MULTIPLES):
+        count = len(found.widths) + doublings
+        if count < 3 or (doublings == 0 and multiple == 1):
+            continue
+        widths = np.concatenate([found.widths, found.widths[-1] * 2.0 ** np.arange(1, doublings + 1)])
+        covariance = np.concatenate([found.covariance, np.repeat(found.covariance[-1:], doublings, axis=0)]) / multiple
+        counts = np.full(count, found.counts.max() * multiple)
+        logs = np.zeros((count, found.logs.shape[1]))
+        fit = line(Points(widths, logs, covariance, counts), "", [widths[0] / widths])
+        critical = stats.t.ppf((1 + CONFIDENCE) / 2, Points(widths, logs, covariance, counts).freedom)
+        cost = float(counts[0] * (widths**COST).sum())
+        if critical * fit.error <= room and (best is None or cost < best[0]):
+            best = cost, list(widths), float(counts[0])
+    return None if best is None else (best[1], best[2])
+
+
+def _plain(value: float) -> str:
+    return f"{value:.0f}"

@@ -1,0 +1,172 @@
+"""The verdict on one derived law n^e (log n)^l: an equivalence test on the exponent read off quantiles of ‖C‖.
+
+The samples at width n are divided by (log n)^l, then the exponent of n is read, with everything a finite width may
+add (`fit`). An exact law is `confirmed` when the interval lies within e ± margin; an upper bound when it lies below
+e + margin. It is `refuted` only when the interval and the interval of every extrapolation that fits the data lie
+outside. Anything else is `inconclusive`, with advice what would settle it.
+
+Intervals are slope ± Student's t times the bootstrap standard error, 95 % for what is shown and for a confirmation,
+99 % for each of the many extrapolations that a refutation must survive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy import stats
+
+from tensorprog.exponents import UNBOUNDED_LOG, Exponent
+from tensorprog.scaling.advice import advise
+from tensorprog.scaling.fit import (
+    UNSEEN_FACTOR,
+    Projection,
+    average,
+    bounded,
+    extrapolations,
+    line,
+    linear_fits,
+    local_slopes,
+)
+from tensorprog.scaling.quantiles import Array, Points, log_draws, points, quantiles
+
+Word = Literal["confirmed", "refuted", "inconclusive"]
+Interval = tuple[float, float]
+RESAMPLES = 2000
+CONFIDENCE = 0.95
+REFUTING_CONFIDENCE = 0.99
+NOWHERE: Interval = (float("nan"), float("nan"))
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What samples say about a derived law; every number here is measured.
+
+    slope, interval: exponent of n after (log n)^l is divided out, finite-width drift included, and its 95 % interval.
+    raw_slope, raw_interval: of a straight line through log ‖C‖ as it stands, percentiles of the bootstrap.
+    local_slopes, local_errors: between consecutive widths, (log n)^l divided out.
+    tight: whether the measurement also excludes exponents below e - margin (True), lies below it (False), or neither.
+    method: which fits carry the slope. advice: for an inconclusive verdict, what would settle it.
+    """
+
+    verdict: Word
+    slope: float
+    interval: Interval
+    raw_slope: float
+    raw_interval: Interval
+    local_slopes: tuple[float, ...]
+    local_errors: tuple[float, ...]
+    tight: bool | None
+    margin: float
+    method: str
+    advice: str = ""
+
+
+def judge(
+    widths: Sequence[int],
+    samples: Sequence[Array],
+    law: Exponent | None,
+    *,
+    bound: bool,
+    margin: float = 0.1,
+    seed: int = 0,
+) -> Verdict:
+    """Judge a law by samples of ‖C‖ ≥ 0 at increasing widths.
+
+    Parameters
+    ----------
+    widths, samples: one array of at least two samples a width, two widths or more.
+    law: n^power (log n)^log, or None for a correlation that vanishes identically.
+    bound: whether the law is an upper bound only; then exponents below it agree with it.
+    margin: half-width of the equivalence test, in powers of n. seed: of the bootstrap.
+    """
+    if law is None:
+        return _vanishing(samples, margin)
+    generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(len(widths),)))
+    found = quantiles(samples, RESAMPLES, generator)
+    usable = found.usable()
+    if not usable:
+        return _no_logarithm(samples, bound, margin)
+    n = np.array(widths, dtype=np.float64)
+    raw = points(n, found, usable)
+    raw_slope, raw_interval = _straight(raw, log_draws(found, usable))
+    log = 0.0 if law.log == UNBOUNDED_LOG else float(law.log)
+    divided = Points(n, raw.logs - log * np.log(np.log(np.maximum(n, 2.0)))[:, None], raw.covariance, raw.counts)
+    slope, error, method = _measured(divided)
+    critical = _student(CONFIDENCE, divided)
+    interval = _interval(divided, slope, error, critical)
+    slopes, errors = local_slopes(divided)
+    low = -np.inf if bound else float(law.power) - margin
+    high = float(law.power) + margin
+    word: Word = "inconclusive"
+    if low <= interval[0] and interval[1] <= high:
+        word = "confirmed"
+    elif _outside(interval, low, high) and law.log != UNBOUNDED_LOG:
+        others = list(extrapolations(divided, _student(REFUTING_CONFIDENCE, divided)))
+        word = "refuted" if all(_outside(other, low, high) for other in others) else "inconclusive"
+    tight = interval[0] >= float(law.power) - margin or (None if interval[1] >= float(law.power) - margin else False)
+    advice = ""
+    if word == "inconclusive":
+        advice = (
+            "a factor n^o(1) cannot be told from a small power at any width"
+            if law.log == UNBOUNDED_LOG
+            else advise(divided, slope, interval, low, high)
+        )
+    return Verdict(
+        word, slope, interval, raw_slope, raw_interval, slopes, errors, tight, margin, method, advice
+    )  # fmt: skip
+
+
+def _student(confidence: float, found: Points) -> float:
+    return float(stats.t.ppf((1 + confidence) / 2, found.freedom))
+
+
+def _straight(found: Points, draws: Array) -> tuple[float, Interval]:
+    """The straight line through the logarithms, with the percentiles of its bootstrap."""
+    algebra = Projection.of(found)
+    low, high = np.quantile(algebra.slope(draws), [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return float(algebra.slope(found.logs)), (float(low), float(high))
+
+
+def _measured(found: Points) -> tuple[float, float, str]:
+    """Slope, standard error with drift, and which fits carry it."""
+    if len(found.widths) == 2:
+        fit = line(found, "")
+        words = f"line through two widths; an unseen correction of up to a factor {UNSEEN_FACTOR:g} enters the interval"
+        return fit.slope, fit.error, words
+    together = average(linear_fits(found))
+    return together.slope, together.error, together.describe()
+
+
+def _interval(found: Points, slope: float, error: float, critical: float) -> Interval:
+    ends = [slope - critical * error, slope + critical * error]
+    if len(found.widths) == 2:
+        for sign in (1, -1):
+            ends += bounded(found, 1.0, sign, critical, largest=UNSEEN_FACTOR, only_fitting=False) or ()
+    return min(ends), max(ends)
+
+
+def _outside(interval: Interval, low: float, high: float) -> bool:
+    return interval[1] < low or interval[0] > high
+
+
+def _vanishing(samples: Sequence[Array], margin: float) -> Verdict:
+    """A correlation that vanishes identically: every sample must be exactly 0."""
+    largest = max(float(np.abs(values).max()) for values in samples)
+    word: Word = "refuted" if largest else "confirmed"
+    method = f"the largest sample is {largest:.3g}, not 0" if largest else "all samples are exactly 0"
+    return Verdict(word, NOWHERE[0], NOWHERE, NOWHERE[0], NOWHERE, (), (), not largest, margin, method)
+
+
+def _no_logarithm(samples: Sequence[Array], bound: bool, margin: float) -> Verdict:
+    """Quantiles that vanish: below every power of n where all samples do, undecided otherwise."""
+    if not any(values.any() for values in samples):
+        word: Word = "confirmed" if bound else "refuted"
+        return Verdict(
+            word, NOWHERE[0], NOWHERE, NOWHERE[0], NOWHERE, (), (), False, margin, "all samples are exactly 0"
+        )
+    method = "the median and the 0.9 quantile are 0 at some width; an exponent needs positive ones"
+    advice = "most samples are exactly 0; use more samples, or larger widths"
+    return Verdict("inconclusive", NOWHERE[0], NOWHERE, NOWHERE[0], NOWHERE, (), (), None, margin, method, advice)
