@@ -1,6 +1,6 @@
 """Readings: programs in, answers out."""
 
-from tensorprog.readings.dense import Joint, dense
+from tensorprog.readings.dense import Joint, sample_dense
 from tensorprog.readings.derive import all_orders, derive, reparametrised
 from tensorprog.readings.draws import check_width, draw
 from tensorprog.readings.inputs import check_data
@@ -20,10 +20,10 @@ __all__ = [
     "check_data",
     "check_request",
     "check_width",
-    "dense",
     "derive",
     "draw",
     "odd_flip",
     "reparametrised",
     "sample",
+    "sample_dense",
 ]

@@ -19,9 +19,7 @@ from tensorprog.readings.inputs import input_values
 from tensorprog.readings.schedule import schedule
 from tensorprog.readings.spectral import coordinates, depends_on, spectral_norm
 
-BATCH_NUMBERS = (
-    16_384  # coordinates of a vector batch: small enough for the cache, large enough to hide the interpreter
-)
+BATCH_NUMBERS = 16_384  # coordinates of a vector batch: fits the cache, and is large enough to hide the interpreter
 BATCH_BYTES = 400_000_000  # matrices held at once
 
 
@@ -82,7 +80,7 @@ def batches(program: Program, width: int, samples: range, d0: int) -> Iterator[r
         yield range(first, min(first + size, samples.stop))
 
 
-def dense(
+def sample_dense(
     joint: Joint, data: NDArray[np.float64], width: int, samples: range, seed: int, dtype: np.dtype[np.floating]
 ) -> Array:
     """Values of every program of `joint` at these sample indices, (programs, len(samples)).

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from tensorprog.errors import SamplingError
 from tensorprog.program import Program
-from tensorprog.readings.dense import Joint, dense
+from tensorprog.readings.dense import Joint, sample_dense
 from tensorprog.readings.draws import check_width
 from tensorprog.readings.inputs import check_data
 
@@ -67,7 +67,7 @@ def sample(
     kind = check_request(samples, seed, method, dtype)
     joint = Joint.of([_single(program) for program in programs])
     array = check_data(joint.program, data)
-    values = dense(joint, array, check_width(joint.program, width), range(samples), seed, kind)
+    values = sample_dense(joint, array, check_width(joint.program, width), range(samples), seed, kind)
     found = [as_norms(program, row) for program, row in zip(programs, values, strict=True)]
     return found[0] if isinstance(c, Program) else found
 

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from tensorprog.errors import SamplingError
 from tensorprog.program import Program
-from tensorprog.readings import Joint, as_norms, check_data, check_request, check_width, dense
+from tensorprog.readings import Joint, as_norms, check_data, check_request, check_width, sample_dense
 
 JOBS_A_WIDTH = 16
 Array = NDArray[np.float64]
@@ -48,7 +48,7 @@ class Task:
     def __call__(self, job: Job) -> Array:
         """(programs of the group, samples of the job)."""
         with threadpool_limits(self.threads):
-            values = dense(self.joints[job.group], self.data, job.width, job.samples, self.seed, self.dtype)
+            values = sample_dense(self.joints[job.group], self.data, job.width, job.samples, self.seed, self.dtype)
         return np.asarray(values, dtype=np.float64)
 
 
