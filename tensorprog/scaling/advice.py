@@ -1,7 +1,7 @@
 """What would settle an inconclusive verdict: the cheapest extension of the run that narrows the interval enough.
 
-A forecast, not a promise: it assumes that the exponent is where it is measured now, and that errors of logarithms of
-quantiles stay what they are, scaled by 1/√samples.
+A forecast, not a promise: it assumes that the exponent is where it is measured now, that errors of logarithms of
+quantiles stay what they are, scaled by 1/√samples, and that drift widens the interval by the same factor as now.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def advise(found: Points, slope: float, interval: tuple[float, float], low: floa
         seen = f"the slope {slope:.2f} is {side} the margin, but a correction in 1/n that fits allows the other side"
     if room < CLOSE:
         return f"{seen}; the slope is within {CLOSE} of the margin's end: use another margin, or much larger widths"
-    plan = _cheapest(found, room)
+    plan = _cheapest(found, room, (interval[1] - interval[0]) / 2)
     if plan is None:
         return f"{seen}; widths beyond {_plain(found.widths[-1] * 2 ** DOUBLINGS[-1])} would be needed"
     widths, samples = plan
@@ -45,8 +45,9 @@ def _reaches(interval: tuple[float, float], low: float, high: float, slope: floa
     return inside or interval[1] < low or interval[0] > high
 
 
-def _cheapest(found: Points, room: float) -> tuple[list[float], float] | None:
-    """The plan of least cost whose extrapolation in 1/n has a 95 % interval of half-width below `room`."""
+def _cheapest(found: Points, room: float, half_width: float) -> tuple[list[float], float] | None:
+    """The plan of least cost whose interval, that of an extrapolation in 1/n times today's excess, fits `room`."""
+    excess = max(1.0, half_width / _half_width(found)) if len(found.widths) > 2 else 1.0
     best: tuple[float, list[float], float] | None = None
     for doublings, multiple in product(DOUBLINGS, MULTIPLES):
         count = len(found.widths) + doublings
@@ -55,13 +56,17 @@ def _cheapest(found: Points, room: float) -> tuple[list[float], float] | None:
         widths = np.concatenate([found.widths, found.widths[-1] * 2.0 ** np.arange(1, doublings + 1)])
         covariance = np.concatenate([found.covariance, np.repeat(found.covariance[-1:], doublings, axis=0)]) / multiple
         counts = np.full(count, found.counts.max() * multiple)
-        logs = np.zeros((count, found.logs.shape[1]))
-        fit = line(Points(widths, logs, covariance, counts), "", [widths[0] / widths])
-        critical = stats.t.ppf((1 + CONFIDENCE) / 2, Points(widths, logs, covariance, counts).freedom)
+        plan = Points(widths, np.zeros((count, found.logs.shape[1])), covariance, counts)
         cost = float(counts[0] * (widths**COST).sum())
-        if critical * fit.error <= room and (best is None or cost < best[0]):
+        if excess * _half_width(plan) <= room and (best is None or cost < best[0]):
             best = cost, list(widths), float(counts[0])
     return None if best is None else (best[1], best[2])
+
+
+def _half_width(plan: Points) -> float:
+    """Of the 95 % interval of an extrapolation in 1/n."""
+    critical = float(stats.t.ppf((1 + CONFIDENCE) / 2, plan.freedom))
+    return critical * line(plan, "", [plan.widths[0] / plan.widths]).error
 
 
 def _plain(value: float) -> str:

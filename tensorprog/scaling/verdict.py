@@ -114,9 +114,7 @@ def judge(
             if law.log == UNBOUNDED_LOG
             else advise(divided, slope, interval, low, high)
         )
-    return Verdict(
-        word, slope, interval, raw_slope, raw_interval, slopes, errors, tight, margin, method, advice
-    )  # fmt: skip
+    return Verdict(word, slope, interval, raw_slope, raw_interval, slopes, errors, tight, margin, method, advice)
 
 
 def _student(confidence: float, found: Points) -> float:
