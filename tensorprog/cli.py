@@ -60,6 +60,26 @@ Folder = Annotated[Path | None, Parameter(help="Folder for the results, made whe
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object and nothing else.")]
 Format = Literal["text", "json", "mermaid", "graphviz", "svg"]
 
+EXAMPLES = {
+    "list": ("tensorprog list",),
+    "show": (
+        "tensorprog show mlp -o depth=2 -o phi=tanh",
+        "tensorprog show attention --format mermaid",
+        "tensorprog show my_file.py:my_network --positions 3 --format svg > program.svg",
+    ),
+    "derive": (
+        "tensorprog derive mlp",
+        "tensorprog derive mlp -o depth=2 -o phi=tanh --orders 0,2 1,1 --derivations",
+        "tensorprog derive mlp --abc mup --kappa 0 --points 0 0 0",
+        "tensorprog derive my_file.py:my_network -o layers=3 --json --out results",
+    ),
+    "verify": (
+        "tensorprog verify mlp --inputs digits --widths 64,128,256 --samples 100 --out results",
+        "tensorprog verify rnn -o phi=tanh --inputs sequences.npy --orders 0,2 1,1",
+        "tensorprog verify my_file.py:my_network --inputs table.csv --widths 64..1024 --json",
+    ),
+}
+
 app = App(
     name="tensorprog",
     help="Derivative correlations of wide networks: exponents derived from a tensor program, verified by simulation.",
@@ -67,6 +87,11 @@ app = App(
     help_format="plaintext",
     suppress_keyboard_interrupt=False,
 )
+
+
+def _examples(command: str) -> str:
+    """What a command's help ends with."""
+    return "\n".join(["Examples:", *(f"    {line}" for line in EXAMPLES[command])])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -99,13 +124,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(f"{error.filename or 'the file system'}: {error.strerror or error}")
 
 
-@app.command(name="list")
+@app.command(name="list", help_epilogue=_examples("list"))
 def list_() -> int:
-    """The architectures of this package, with their options.
-
-    Examples:
-        tensorprog list
-    """
+    """The architectures of this package, with their options."""
     for name in ARCHITECTURES:
         found = load(name)
         options = " ".join(f"{k}={str(p.default).lower()}" for k, p in found.parameters.items())
@@ -114,7 +135,7 @@ def list_() -> int:
     return GOOD
 
 
-@app.command
+@app.command(name="show", help_epilogue=_examples("show"))
 def show(
     arch: Architecture,
     /,
@@ -125,13 +146,7 @@ def show(
     abc: Preset = None,
     format: Annotated[Format, Parameter(help="How to write it.")] = "text",
 ) -> int:
-    """The tensor program of an architecture.
-
-    Examples:
-        tensorprog show mlp -o depth=2 -o phi=tanh
-        tensorprog show attention --format mermaid
-        tensorprog show my_file.py:my_network --positions 3 --format svg > program.svg
-    """
+    """The tensor program of an architecture."""
     if not 1 <= inputs_count <= MAX_INPUTS:
         raise OrderError(f"--inputs-count {inputs_count} must be between 1 and {MAX_INPUTS}")
     loaded = load(arch)
@@ -140,7 +155,7 @@ def show(
     return GOOD
 
 
-@app.command(name="derive")
+@app.command(name="derive", help_epilogue=_examples("derive"))
 def derive_(
     arch: Architecture,
     /,
@@ -156,17 +171,10 @@ def derive_(
     json: Json = False,
     out: Folder = None,
 ) -> int:
-    """The power of n of every derivative correlation, exactly.
-
-    Examples:
-        tensorprog derive mlp
-        tensorprog derive mlp -o depth=2 -o phi=tanh --orders 0,2 1,1 --derivations
-        tensorprog derive mlp --abc mup --kappa 0 --points 0 0 0
-        tensorprog derive my_file.py:my_network -o layers=3 --json --out results
-    """
+    """The power of n of every derivative correlation, exactly."""
     _check_out(out)
     study = Study.of(arch, option, orders, points, abc, positions, inputs)
-    table = derive(study.program, study.orders, study.points, _kappa(kappa))
+    table = derive(study.program, study.orders, study.points, _kappa(kappa), progress=True)
     if out is not None:
         table.save(out)
     if json:
@@ -181,7 +189,7 @@ def derive_(
     return GOOD
 
 
-@app.command(name="verify")
+@app.command(name="verify", help_epilogue=_examples("verify"))
 def verify_(
     arch: Architecture,
     /,
@@ -202,13 +210,7 @@ def verify_(
     out: Folder = None,
     typed: Annotated[str | None, Parameter(parse=False)] = None,
 ) -> int:
-    """Derive the exponents and test each by Monte Carlo at finite widths. Exit code 1 when one is refuted.
-
-    Examples:
-        tensorprog verify mlp --inputs digits --widths 64,128,256 --samples 100 --out results
-        tensorprog verify rnn -o phi=tanh --inputs sequences.npy --orders 0,2 1,1
-        tensorprog verify my_file.py:my_network --inputs table.csv --widths 64..1024 --json
-    """
+    """Derive the exponents and test each by Monte Carlo at finite widths. Exit code 1 when one is refuted."""
     start = time.perf_counter()
     _check_out(out)
     sizes = _widths(widths)

@@ -1,7 +1,7 @@
 """Readings: programs in, answers out."""
 
 from tensorprog.readings.dense import Joint, sample_dense
-from tensorprog.readings.derive import all_orders, derive, reparametrised
+from tensorprog.readings.derive import BAR, all_orders, derive, reparametrised
 from tensorprog.readings.draws import check_width, draw
 from tensorprog.readings.inputs import check_data
 from tensorprog.readings.sample import as_norms, check_request, sample
@@ -9,6 +9,7 @@ from tensorprog.readings.symmetry import odd_flip
 from tensorprog.readings.table import Derivation, Entry, Step, Table, WeakCorrelation
 
 __all__ = [
+    "BAR",
     "Derivation",
     "Entry",
     "Joint",

@@ -16,6 +16,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 
+from tqdm import tqdm
+
 from tensorprog.errors import ExpressionError, OrderError
 from tensorprog.exponents import Exponent
 from tensorprog.passes.correlation import MAX_D, Order, check_smoothness, order_of
@@ -32,6 +34,7 @@ from tensorprog.readings.table import Entry, Table
 
 MAX_d = 4
 MAX_TOTAL = 5
+BAR = "{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
 Scales = Preset | ABC | Mapping[str, object] | None
 
 
@@ -73,6 +76,8 @@ def derive(
     points: Sequence[int] | None = None,
     kappa: int | float | Fraction = 0,
     abc: Scales = None,
+    *,
+    progress: bool = False,
 ) -> Table:
     """The power of n of derivative correlations, exactly, with derivations.
 
@@ -83,6 +88,7 @@ def derive(
     points: which traced inputs x_0, x_1, … are (repeats allowed); an order uses the first d + 1.
     kappa: external scale F → n^(-κ) F with η → n^(2κ) η; adds κ(D+d-1) to every entry.
     abc: other parametrisation: a preset, an abc, or a mapping from weight names to either.
+    progress: show a bar on a terminal when it takes more than two seconds.
 
     Raises OrderError for orders the program cannot have.
     """
@@ -96,7 +102,8 @@ def derive(
         checked.append(order_of(program, D, d, None if points is None else points[: d + 1]))
     analysis = Analysis(program, sorted({point for order in checked for point in order.points}))
     with deep_recursion(len(analysis.builder.nodes)):
-        entries = [analysis.entry(order, scale) for order in checked]
+        bar = tqdm(checked, desc="deriving", delay=2, disable=None if progress else True, bar_format=BAR)
+        entries = [analysis.entry(order, scale) for order in bar]
     return Table(tuple(entries), scale)
 
 

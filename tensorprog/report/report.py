@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_info
 from tensorprog.passes import correlation
 from tensorprog.program import Program
 from tensorprog.readings import Entry, Table, check_data, derive
-from tensorprog.scaling.measure import check_widths, measure
+from tensorprog.scaling.measure import check_widths, measure, threads_of
 from tensorprog.scaling.quantiles import Quantiles, quantiles
 from tensorprog.scaling.verdict import RESAMPLES, Verdict, judge
 from tensorprog.version import VERSION
@@ -79,6 +79,7 @@ class Run:
     operator_samples: int
     seed: int
     workers: int
+    threads: int
     data_shape: tuple[int, ...]
     data_digest: str
     program_digest: str
@@ -188,7 +189,7 @@ def verify(
     """
     start = time.perf_counter()
     few = max(2, samples // OPERATOR_SHARE) if operator_samples is None else operator_samples
-    table = derive(program, orders, points)
+    table = derive(program, orders, points, progress=progress)
     programs = [correlation(program, e.D, e.d, e.points) for e in table]
     kept = check_widths(widths, [program])
     array = check_data(program.restricted([f"F{max(max(e.points) for e in table)}"]), data)
@@ -205,6 +206,7 @@ def verify(
         operator_samples=few,
         seed=seed,
         workers=workers,
+        threads=threads_of(workers),
         data_shape=array.shape,
         data_digest=hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest(),
         program_digest=program.digest,
@@ -212,7 +214,7 @@ def verify(
         cpu=_cpu(),
         versions={"python": platform.python_version()}
         | {k: version(k) for k in ("numpy", "scipy", "sympy", "networkx")},
-        blas=tuple(f"{b['internal_api']} {b['version']}, {b['num_threads']} threads" for b in threadpool_info()),
+        blas=tuple(f"{b['internal_api']} {b['version']}" for b in threadpool_info()),
         **(provenance or {}),
     )
     return Report(program, table, measurements, run, array)

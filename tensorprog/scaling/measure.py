@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from tensorprog.errors import SamplingError
 from tensorprog.program import Program
-from tensorprog.readings import Joint, as_norms, check_data, check_request, check_width, sample_dense
+from tensorprog.readings import BAR, Joint, as_norms, check_data, check_request, check_width, sample_dense
 
 JOBS_A_WIDTH = 16
 Array = NDArray[np.float64]
@@ -63,6 +63,11 @@ def check_widths(widths: Sequence[int], programs: Sequence[Program]) -> tuple[in
     return tuple(int(width) for width in found)
 
 
+def threads_of(workers: int) -> int:
+    """BLAS threads of each of so many processes: the cores shared out, at least one."""
+    return max(1, (os.cpu_count() or 1) // workers)
+
+
 def measure(
     programs: Sequence[Program],
     data: ArrayLike,
@@ -94,8 +99,7 @@ def measure(
     groups = [[i for i, count in enumerate(samples) if count == wanted] for wanted in counts]
     joints = tuple(Joint.of([programs[i] for i in group]) for group in groups)
     array = check_data(max((joint.program for joint in joints), key=lambda p: p.inputs), data)
-    cores = os.cpu_count() or 1
-    task = Task(joints, array, seed, dtype, max(1, cores // workers))
+    task = Task(joints, array, seed, dtype, threads_of(workers))
     jobs = [
         Job(group, width, part)
         for width in reversed(kept)
@@ -122,8 +126,7 @@ def _cut(count: int, workers: int) -> Iterator[range]:
 def _run(task: Task, jobs: Sequence[Job], workers: int, progress: bool) -> dict[Job, Array]:
     total = sum(_cost(job) for job in jobs)
     hidden = None if progress else True  # None: hidden unless on a terminal
-    form = "{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
-    with tqdm(total=total, desc="sampling", delay=2, disable=hidden, bar_format=form) as bar:
+    with tqdm(total=total, desc="sampling", delay=2, disable=hidden, bar_format=BAR) as bar:
         return _collect(task, jobs, workers, lambda job: bar.update(_cost(job)))
 
 

@@ -9,11 +9,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
-from functools import cache
+from types import CodeType
 
 import pytest
 from cases import CASES, Case
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import tensorprog as tp
@@ -60,7 +60,7 @@ EVERYTHING = """\
 in1_2 = input 1 position 2
 
 U = parameter 2n x d0, std 1/10, a 0, c -1
-W.1 = parameter 1/2n x 2n, std 1, a 1/2, c 0, frozen
+block1.W = parameter 1/2n x 2n, std 1, a 1/2, c 0, frozen
 b = parameter 2n x 1, std 1, a 0, c 0
 t = parameter 1 x 1, std 1, a -1/2, c 0
 du = free U
@@ -68,8 +68,8 @@ one = constant 1, width 2n
 k = constant -1/2*n^(-1/2)
 h = U @ in0_0
 g = du @ in1_2
-z = W.1 @ h
-y = W.1^T @ z
+z = block1.W @ h
+y = block1.W^T @ z
 f0 = erf(h)
 f2 = leaky_relu(1/10)[1](h)
 f3 = expression(z0*sin(z1))[0,2](h, k)
@@ -88,10 +88,14 @@ slot t: 0
 
 @contextmanager
 def nothing_runs() -> Iterator[None]:
-    """Whatever would execute a text fails, and is noticed even when the error is caught."""
+    """Executing a text fails, and is noticed even when that error is caught; late imports may run their files."""
     calls: list[object] = []
+    plain = builtins.exec
 
-    def executed(*arguments: object, **_: object) -> None:
+    def executed(*arguments: object) -> None:
+        if isinstance(arguments[0], CodeType) and arguments[0].co_filename.endswith(".py"):
+            plain(*arguments)
+            return
         calls.append(arguments)
         raise AssertionError("a text was executed")
 
@@ -102,7 +106,6 @@ def nothing_runs() -> Iterator[None]:
     assert not calls
 
 
-@cache
 def programs(case: Case) -> dict[str, Program]:
     """A case and its correlations with no, one and two free slots."""
     traced = case.trace(3)
@@ -115,14 +118,15 @@ def programs(case: Case) -> dict[str, Program]:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_programs_survive_their_text(case):
-    for label, program in programs(case).items():
+    found = programs(case)
+    assert found["C^2,1"].slots and found["C^2,1"].free
+    for label, program in found.items():
         text = write(program)
         again = read(text)
         assert again == program, label
         assert (list(again.nodes), again.slots) == (list(program.nodes), program.slots), label
         assert again.types == program.types, label
         assert write(again) == text == str(program), label
-    assert programs(case)["C^2,1"].slots and programs(case)["C^2,1"].free
 
 
 def test_a_small_network_prints_as_mathematics():
@@ -139,7 +143,7 @@ def test_every_line_of_the_language_is_read():
         "in0_0": Input(0, 0),
         "in1_2": Input(1, 2),
         "U": Parameter(Width(Fraction(2)), DATA, Fraction(1, 10), Fraction(0), Fraction(-1)),
-        "W.1": Parameter(Width(HALF), Width(Fraction(2)), a=HALF, trainable=False),
+        "block1.W": Parameter(Width(HALF), Width(Fraction(2)), a=HALF, trainable=False),
         "b": Parameter(Width(Fraction(2)), None),
         "t": Parameter(None, None, a=-HALF),
         "du": Free("U"),
@@ -147,8 +151,8 @@ def test_every_line_of_the_language_is_read():
         "k": Constant(Coefficient(-HALF, -HALF)),
         "h": MatMul("U", "in0_0"),
         "g": MatMul("du", "in1_2"),
-        "z": MatMul("W.1", "h"),
-        "y": MatMul("W.1", "z", transpose=True),
+        "z": MatMul("block1.W", "h"),
+        "y": MatMul("block1.W", "z", transpose=True),
         "f0": Apply(tp.erf, (0,), ("h",)),
         "f2": Apply(tp.leaky_relu(0.1), (1,), ("h",)),
         "f3": Apply(parse_function("z0*sin(z1)"), (0, 2), ("h", "k")),
@@ -376,7 +380,7 @@ def test_only_texts_are_read(thing):
 )
 def test_hostile_functions_are_refused_quickly_and_not_run(function):
     started = time.perf_counter()
-    with nothing_runs(), pytest.raises(ExpressionError, match=f"^line {LINE}, '"):
+    with nothing_runs(), pytest.raises(ExpressionError, match=f"^line {LINE}, ['\"]y = "):
         read(f"{BASE}y = {function}(x1)\ns9 = mean(y)\noutput F0 = s9\n")
     assert time.perf_counter() - started < 2
 
@@ -390,15 +394,22 @@ WORDS = (
     *("0", "1", "2n", "1/2", "1/0", "n^(-1)", "9" * 30, "z**9**9", "1e99", "²", "९", "é", "\ud800", "\x85", "\x00"),
     *("\t", "\r", "\n", "#", "'", '"', "\\", "lambda: 1", "__import__('os')", "eval('1')", "{", "}", "(z)", "(x1)"),
 )
+FORMULAS = "z z0 z1 + - * ** / ( ) 0 1 2 1/2 0.1 9e9 , pi E exp( log( sqrt( tanh( sin( power( polynomial(".split()
 soups = st.lists(st.sampled_from(WORDS), max_size=8).map("".join)
-garbage = st.one_of(st.text(max_size=40), soups, st.tuples(st.sampled_from(["y = ", "output ", "slot U: "]), soups))
+formulas = st.lists(st.sampled_from(FORMULAS), max_size=8).map("".join)
+garbage = st.one_of(
+    st.text(max_size=40),
+    soups,
+    st.tuples(st.sampled_from(["y = ", "output ", "slot U: "]), soups).map("".join),
+    formulas.map("y = {}(x1)".format),
+)
 
 
 @st.composite
 def damaged(draw: st.DrawFn) -> str:
     """A good text with garbage in place of a piece of one of its lines, or as a line of its own."""
     lines = draw(st.sampled_from([MLP, EVERYTHING])).splitlines()
-    wrong = "".join(draw(garbage))
+    wrong = draw(garbage)
     at = draw(st.integers(0, len(lines) - 1))
     if draw(st.booleans()):
         start = draw(st.integers(0, len(lines[at])))
@@ -411,6 +422,8 @@ def damaged(draw: st.DrawFn) -> str:
 
 @settings(deadline=None, max_examples=400)
 @given(damaged())
+@example(MLP.replace("erf", "leaky_relu(1e400)"))
+@example(MLP.replace("output F0", "output a\x85b"))
 def test_damaged_texts_are_refused_or_read_exactly(text):
     with nothing_runs():
         try:

@@ -1,0 +1,7 @@
+"""Run every benchmark: `python -m benchmarks`. Each prints ratios measured in this one run."""
+
+from benchmarks import derive_depth
+
+for benchmark in (derive_depth,):
+    print(benchmark.__doc__)
+    benchmark.run()
