@@ -230,7 +230,7 @@ def verify_(
         margin=margin,
         workers=_cores() if workers is None else workers,
         progress=True,
-        name=study.loaded.name,
+        name=study.title,
         provenance={"command": typed, "options": study.texts, "inputs": inputs},
     )
     if out is not None:

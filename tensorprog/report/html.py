@@ -69,6 +69,7 @@ def page(report: Report) -> str:
         picture=Markup(svg(one)),
         program=str(one),
         correlations=[_correlation(m) | _plots(m) for m in report.measurements],
+        advised=[_correlation(m) for m in report.measurements if m.verdict.advice],
         margin=", ".join(sorted({f"{m.verdict.margin:g}" for m in report.measurements})),
         meanings=list(STATUSES.items()),
         badges=list(BADGES.values()),
@@ -121,7 +122,7 @@ def _correlation(m: Measurement) -> dict[str, Any]:
         "raw_interval": interval(v.raw_interval),
         "tight": TIGHT[v.tight],
         "method": v.method,
-        "advice": v.advice,
+        "advice": minus(v.advice),
     }
 
 

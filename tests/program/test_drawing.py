@@ -1,0 +1,380 @@
+"""Drawings: well formed whatever the names are, complete, laid out to the right, and always the same."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from collections import Counter
+from itertools import combinations
+
+import networkx as nx
+import pytest
+from cases import CASES
+
+import tensorprog as tp
+from tensorprog.program import Input, LinComb, Moment, Parameter, Program, operands
+from tensorprog.program import drawing as drawing_module
+from tensorprog.program.drawing import graphviz, layout, mermaid, svg
+from tensorprog.program.text import read, write_instruction
+from tensorprog.program.types import N, Scalar
+
+LONGEST = 60
+SVG = "{http://www.w3.org/2000/svg}"
+
+HOSTILE = [
+    '"];} n0 -> n1; /*',
+    '"]\n    n0 --> n1\n    click n0 "javascript:alert(1)"',
+    "</title></svg><script>alert(1)</script>",
+    '" onload="alert(1)',
+    "]]> --> <!-- <![CDATA[",
+    "&lt;script&gt; &#60;b&#62; #60;b#62;",
+    "%%{init: {'theme': 'dark'}}%%",
+    "\\",
+    '\\"',
+    "`|{}[]()<>&'\"#;",
+    "end",
+    "subgraph x",
+    "a\r\nb",
+    "\x00\x08\x1b[31m",
+    "\u202e\u2028\x85",
+    "\ud800",
+    "\ufffe",
+    "é λ 数",
+    "x" * 500,
+    "",
+]
+
+
+def network(x):
+    h = tp.linear("W1", tp.erf(tp.linear("U", x)), bias=1)
+    return tp.readout("v", h - tp.tanh(h) / 2)
+
+
+TINY = tp.trace(lambda x: tp.readout("v", tp.erf(tp.linear("U", x))))
+SMALL = tp.trace(network)
+SLOTS = tp.correlation(tp.trace(network), 2, 0)
+SEVERAL = tp.trace(network, inputs=2)
+
+
+def hostile(text: str) -> Program:
+    """A program with this text in the name of its data, of a weight, of a node and of an output."""
+    x, v, y, s = (f"{kind}{text}" for kind in "xvys")
+    nodes = {x: Input(0), "U": Parameter(N, None), v: Parameter(None, N), y: LinComb(((tp.n, "U"), (tp.n, v)))}
+    return Program({**nodes, s: Moment((y, v)), "t": Moment((x,))}, {text: s, "t": "t"})
+
+
+PROGRAMS = {"tiny": TINY, "small": SMALL, "slots": SLOTS, "several": SEVERAL} | {
+    ascii(text)[:30]: hostile(text) for text in HOSTILE
+}
+every_program = pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS)
+
+
+def expected(program: Program) -> tuple[dict[str, str], Counter[tuple[str, str]]]:
+    """Key -> start of its label, and the edges, of a complete drawing."""
+    keys = {name: f"n{i}" for i, name in enumerate(program.nodes)}
+    labels = {}
+    for name, node in program.nodes.items():
+        labels[keys[name]] = f"{name}: " if isinstance(node, Parameter) else f"{name} = {write_instruction(node)}"
+    edges = Counter((keys[u], keys[v]) for u, v in program.graph.edges(keys=False))
+    ends = [*program.outputs, *(f"slot {slot.parameter}" for slot in program.slots)]
+    labels |= {f"end{i}": label for i, label in enumerate(ends)}
+    edges += Counter((keys[name], f"end{i}") for i, name in enumerate(program.outputs.values()))
+    for i, slot in enumerate(program.slots, start=len(program.outputs)):
+        edges += Counter((keys[side], f"end{i}") for _, *sides in slot.terms for side in sides if side is not None)
+    return labels, edges
+
+
+def plain(label: str) -> str:
+    """What of a label every drawing must show: its visible characters, as far as they fit."""
+    return "".join(c for c in label[: LONGEST - 1] if c.isprintable() and not c.isspace())
+
+
+def complete(program: Program, labels: dict[str, str], edges: Counter[tuple[str, str]]) -> None:
+    wanted, arrows = expected(program)
+    assert edges == arrows
+    assert labels.keys() == wanted.keys()
+    for key, label in labels.items():
+        assert len(label) <= LONGEST
+        assert label.isprintable()
+        shown = plain(label).replace("\N{REPLACEMENT CHARACTER}", "")
+        assert shown.removesuffix("…").startswith(plain(wanted[key]).removesuffix("…"))
+
+
+# -- Mermaid
+
+BOX = re.compile(r'    (n\d+|end\d+)(?:\[/"([^"]*)"/\]|\["([^"]*)"\]|\("([^"]*)"\)|\(\("([^"]*)"\)\)|\(\["([^"]*)"\]\))')
+ARROW = re.compile(r'    (n\d+) -->(?:\|"([^"]*)"\|)? (n\d+|end\d+)')
+
+
+@every_program
+def test_mermaid_is_well_formed_and_complete(program):
+    text = mermaid(program)
+    head, *lines = text.removesuffix("\n").split("\n")
+    assert head == "flowchart LR"
+    labels: dict[str, str] = {}
+    edges: Counter[tuple[str, str]] = Counter()
+    for line in lines:
+        assert "end" not in labels or ARROW.fullmatch(line)
+        if found := BOX.fullmatch(line):
+            key, raw = found[1], "".join(filter(None, found.groups()[1:]))
+            assert key not in labels and not edges
+            labels[key] = re.sub(r"#(\d+);", lambda mark: chr(int(mark[1])), raw).replace("\n", "").replace("\r", "")
+        else:
+            found = ARROW.fullmatch(line)
+            assert found, line
+            raw = found[2] or ""
+            edges[found[1], found[3]] += 1
+        assert not set(re.sub(r"#\d+;", "", raw)) & set('"<>&`|{}[]#\\')
+    complete(program, labels, edges)
+
+
+def test_mermaid_of_a_small_network():
+    assert mermaid(TINY) == (
+        "flowchart LR\n"
+        '    n0[/"in0 = input 0"/]\n'
+        '    n1["U: n x d0"]\n'
+        '    n2("x1 = U @ in0")\n'
+        '    n3("x2 = erf(x1)")\n'
+        '    n4("v: 1 x n")\n'
+        '    n5(("s3 = mean(v * x2)"))\n'
+        '    n6(("s4 = n^1*s3"))\n'
+        '    end0(["F0"])\n'
+        "    n1 --> n2\n"
+        "    n0 --> n2\n"
+        "    n2 --> n3\n"
+        "    n4 --> n5\n"
+        "    n3 --> n5\n"
+        '    n5 -->|"n^1"| n6\n'
+        "    n6 --> end0\n"
+    )
+
+
+# -- Graphviz
+
+STRING = r'"((?:[^"\\\n]|\\.)*)"'
+NODE = re.compile(rf'    (n\d+|end\d+) \[label={STRING}, shape=\w+(?:, style="[\w,]+")?, fillcolor="#[0-9a-f]{{6}}"\];')
+EDGE = re.compile(rf"    (n\d+) -> (n\d+|end\d+)(?: \[label={STRING}\])?;")
+
+
+@every_program
+def test_graphviz_is_well_formed_and_complete(program):
+    text = graphviz(program)
+    assert text.endswith("}\n")
+    head, rank, style, *lines, foot = text.removesuffix("\n").split("\n")
+    assert (head, rank, foot) == ("digraph program {", "    rankdir=LR;", "}")
+    assert re.fullmatch(rf"    node \[style=filled, fontname={STRING}\];", style)
+    labels: dict[str, str] = {}
+    edges: Counter[tuple[str, str]] = Counter()
+    for line in lines:
+        if found := NODE.fullmatch(line):
+            assert found[1] not in labels and not edges
+            assert set(re.findall(r"\\(.)", found[2])) <= {'"', "\\"}
+            labels[found[1]] = re.sub(r"\\(.)", r"\1", found[2])
+        else:
+            found = EDGE.fullmatch(line)
+            assert found, line
+            edges[found[1], found[2]] += 1
+    complete(program, labels, edges)
+
+
+def test_graphviz_of_a_small_network():
+    lines = graphviz(TINY).splitlines()
+    assert '    n1 [label="U: n x d0", shape=box, fillcolor="#fdf2e0"];' in lines
+    assert '    n5 -> n6 [label="n^1"];' in lines
+    assert lines.count("    n6 -> end0;") == 1
+
+
+@every_program
+def test_texts_can_be_stored(program):
+    for text in (mermaid(program), graphviz(program), svg(program)):
+        assert all(c.isprintable() or c == "\n" for c in text)
+        assert text.encode("utf-8").decode("utf-8") == text
+
+
+# -- SVG
+
+TAGS = {"svg", "title", "rect", "path", "polygon", "text", "tspan", "g"}
+ATTRIBUTES = {
+    *("role", "aria-label", "viewBox", "width", "height", "style", "font-family", "fill", "rx", "x", "y", "dy", "d"),
+    *("stroke", "stroke-width", "points", "font-size", "font-style", "text-anchor"),
+}
+
+
+def written(element: ET.Element) -> str:
+    return "".join(element.itertext())
+
+
+@every_program
+def test_svg_is_self_contained_xml_without_scripts(program):
+    text = svg(program, title=next(iter(program.outputs), ""))
+    root = ET.fromstring(text)
+    elements = list(root.iter())
+    assert {element.tag.removeprefix(SVG) for element in elements} <= TAGS
+    assert {name for element in elements for name in element.attrib} <= ATTRIBUTES
+    assert not [value for element in elements for value in element.attrib.values() if "url(" in value]
+    for element in elements:
+        if element.tag != f"{SVG}svg":
+            assert "style" not in element.attrib and "aria-label" not in element.attrib
+    assert "\n" not in text and text.count("<svg") == 1
+
+
+def names_of(root: ET.Element) -> list[str]:
+    return [written(element) for element in root.iter(f"{SVG}text")]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_svg_shows_every_weight_and_function(case):
+    program = case.trace(1)
+    root = ET.fromstring(svg(program))
+    texts = names_of(root)
+    for name in program.parameters:
+        shown = re.sub(r"(?<=[a-zA-Z])_?(\d+)(?:_(\d+))?\Z", lambda m: ",".join(filter(None, m.groups())), name)
+        assert any(shown in text for text in texts), name
+    assert "F" in texts
+    assert program.parameters.keys() <= set(re.findall(r"[\w.]+", root.attrib["aria-label"]))
+
+
+def test_svg_of_a_small_network():
+    root = ET.fromstring(svg(SMALL))
+    texts = names_of(root)
+    assert texts == [*("−1/2", "n"), *("x", "U", "erf", "W1", "n−1/2", "+ W1.bias", "tanh", "+", "⟨v, · ⟩", "n−1/2", "F")]
+    meanings = [written(group.find(f"{SVG}title")) for group in root.iter(f"{SVG}g")]
+    assert meanings[0] == "in0 = input 0: vector of width d0"
+    assert meanings[-1] == "output F0"
+    assert len(meanings) == 9
+    assert len(list(root.iter(f"{SVG}path"))) == len(list(root.iter(f"{SVG}polygon"))) == 9
+
+
+def test_svg_title_is_the_callers_or_says_what_is_computed():
+    for title, shown in (("", "Computation of F0 from 1 input(s) with the weights U, v"), ("<b> & \"c\"", '<b> & "c"')):
+        root = ET.fromstring(svg(TINY, title))
+        assert root.attrib["aria-label"] == written(root.find(f"{SVG}title")) == shown
+
+
+@pytest.mark.parametrize("program", [case.trace(1) for case in CASES], ids=[case.name for case in CASES])
+def test_svg_boxes_lie_inside_and_apart(program):
+    root = ET.fromstring(svg(program))
+    _, _, width, height = map(float, root.attrib["viewBox"].split())
+    boxes = []
+    for group in root.iter(f"{SVG}g"):
+        rect = group.find(f"{SVG}rect").attrib
+        x, y, w, h = (float(rect[key]) for key in ("x", "y", "width", "height"))
+        assert x >= 0 and y >= 0 and x + w <= width + 1 and y + h <= height + 1
+        boxes.append((x, y, x + w, y + h))
+    for (a, b, c, d), (e, f, g, h) in combinations(boxes, 2):
+        assert c <= e or g <= a or d <= f or h <= b
+    for path in root.iter(f"{SVG}path"):
+        numbers = [float(number) for number in re.findall(r"-?[\d.]+", path.attrib["d"])]
+        assert all(0 <= x <= width for x in numbers[::2]) and all(0 <= y <= height for y in numbers[1::2])
+
+
+def test_wide_pictures_turn_to_run_downwards():
+    def deep(x, depth):
+        h = tp.linear("U", x)
+        for layer in range(depth):
+            h = tp.linear(f"W{layer}", tp.erf(h))
+        return tp.readout("v", h)
+
+    for depth, down in ((2, False), (20, True)):
+        _, _, width, height = map(float, ET.fromstring(svg(tp.trace(deep, depth=depth))).attrib["viewBox"].split())
+        assert (height > width) == down
+        assert width < 1100
+
+
+# -- layout
+
+
+def check_layout(program: Program) -> dict[str, tuple[float, float]]:
+    places = layout(program)
+    assert places.keys() == program.nodes.keys()
+    assert all(type(x) is float and type(y) is float for x, y in places.values())
+    assert all(places[v][0] >= places[u][0] + 1 for u, v, _ in program.graph.edges)
+    for name, node in program.nodes.items():
+        if operands(node):
+            assert places[name][0] == 1 + max(places[operand][0] for operand in operands(node))
+    layers: dict[float, list[float]] = {}
+    for x, y in places.values():
+        layers.setdefault(x, []).append(y)
+    for ys in layers.values():
+        ys.sort()
+        assert all(b - a >= 1 - 1e-9 for a, b in zip(ys, ys[1:], strict=False))
+    return places
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_layout_is_distinct_and_flows_to_the_right(case):
+    check_layout(case.trace(1))
+
+
+def test_layout_serves_correlations():
+    places = check_layout(tp.correlation(SEVERAL, 1, 1))
+    assert len(set(places.values())) == len(places) > 40
+    check_layout(SLOTS)
+
+
+def test_layout_of_programs_with_too_many_long_edges(monkeypatch):
+    program = tp.correlation(SEVERAL, 1, 1)
+    usual = layout(program)
+    monkeypatch.setattr(drawing_module, "MAX_SPAN", 1)
+    places = check_layout(program)
+    assert places != usual
+    assert {name: x for name, (x, _) in places.items()} == {name: x for name, (x, _) in usual.items()}
+
+
+def test_layout_is_what_networkx_draws():
+    positions = nx.rescale_layout_dict(layout(TINY))
+    assert positions.keys() == set(TINY.graph)
+
+
+# -- the same again
+
+
+def pictures(program: Program) -> str:
+    return "\n".join([svg(program), mermaid(program), graphviz(program), repr(layout(program)), program.digest])
+
+
+@pytest.mark.parametrize("program", [TINY, SMALL, SLOTS, SEVERAL], ids=["tiny", "small", "slots", "several"])
+def test_the_same_program_gives_the_same_picture(program):
+    assert pictures(pickle.loads(pickle.dumps(program))) == pictures(read(str(program))) == pictures(program)
+
+
+def test_pictures_do_not_depend_on_the_process():
+    """Another process orders its sets in another way."""
+    code = (
+        "import sys; from tensorprog.program.text import read; from tensorprog.program.drawing import *\n"
+        "p = read(sys.stdin.buffer.read().decode())\n"
+        "text = '\\n'.join([svg(p), mermaid(p), graphviz(p), repr(layout(p)), p.digest])\n"
+        "sys.stdout.buffer.write(text.encode())"
+    )
+    seed = "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        input=str(SLOTS).encode(),
+        env={**os.environ, "PYTHONHASHSEED": seed},
+        capture_output=True,
+        check=True,
+    )
+    assert run.stdout.decode() == pictures(SLOTS)
+
+
+def test_another_program_gives_another_picture():
+    found = [pictures(program).split("\n") for program in (TINY, SMALL, SLOTS)]
+    assert all(a != b for one, other in combinations(found, 2) for a, b in ((one[0], other[0]), (one[-1], other[-1])))
+
+
+def test_kinds_of_nodes_have_shapes_of_their_own():
+    boxes = dict(re.findall(r"    (\w+)([\[(]+/?)\"", mermaid(SMALL)))
+    for number, (name, node) in enumerate(SMALL.nodes.items()):
+        kind = SMALL.types[name]
+        if isinstance(node, Input):
+            shape = "[/"
+        elif isinstance(kind, Scalar):
+            shape = "(("
+        else:
+            shape = "[" if name in ("U", "W1") else "("
+        assert boxes[f"n{number}"] == shape
+    assert boxes["end0"] == "(["
