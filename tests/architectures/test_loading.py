@@ -1,4 +1,4 @@
-"""Architectures by name or from a user's file, and options from texts: what is read, what is refused, what never runs."""
+"""Architectures by name or from a user's file, and options from texts: what is read, refused, and never executed."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def test_what_cannot_be_loaded(folder, text, name, message):
 
 def test_a_folder_is_no_file(folder):
     (folder / "mine.py").mkdir()
-    with pytest.raises(ArchitectureError, match="'mine.py' .*does not exist"):
+    with pytest.raises(ArchitectureError, match=r"'mine.py' .*does not exist"):
         load("mine.py:net")
 
 

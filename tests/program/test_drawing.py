@@ -9,7 +9,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from collections import Counter
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import networkx as nx
 import pytest
@@ -88,25 +88,25 @@ def expected(program: Program) -> tuple[dict[str, str], Counter[tuple[str, str]]
     return labels, edges
 
 
-def plain(label: str) -> str:
-    """What of a label every drawing must show: its visible characters, as far as they fit."""
-    return "".join(c for c in label[: LONGEST - 1] if c.isprintable() and not c.isspace())
+def visible(label: str) -> str:
+    """The characters of a label that every drawing must show."""
+    return "".join(c for c in label if c.isprintable() and not c.isspace() and c not in "…\N{REPLACEMENT CHARACTER}")
 
 
-def complete(program: Program, labels: dict[str, str], edges: Counter[tuple[str, str]]) -> None:
+def check_complete(program: Program, labels: dict[str, str], edges: Counter[tuple[str, str]]) -> None:
     wanted, arrows = expected(program)
     assert edges == arrows
     assert labels.keys() == wanted.keys()
     for key, label in labels.items():
         assert len(label) <= LONGEST
-        assert label.isprintable()
-        shown = plain(label).replace("\N{REPLACEMENT CHARACTER}", "")
-        assert shown.removesuffix("…").startswith(plain(wanted[key]).removesuffix("…"))
+        assert visible(label).startswith(visible(wanted[key][: LONGEST - 1]))
 
 
 # -- Mermaid
 
-BOX = re.compile(r'    (n\d+|end\d+)(?:\[/"([^"]*)"/\]|\["([^"]*)"\]|\("([^"]*)"\)|\(\("([^"]*)"\)\)|\(\["([^"]*)"\]\))')
+BOX = re.compile(
+    r'    (n\d+|end\d+)(?:\[/"([^"]*)"/\]|\["([^"]*)"\]|\("([^"]*)"\)|\(\("([^"]*)"\)\)|\(\["([^"]*)"\]\))'
+)
 ARROW = re.compile(r'    (n\d+) -->(?:\|"([^"]*)"\|)? (n\d+|end\d+)')
 
 
@@ -118,18 +118,17 @@ def test_mermaid_is_well_formed_and_complete(program):
     labels: dict[str, str] = {}
     edges: Counter[tuple[str, str]] = Counter()
     for line in lines:
-        assert "end" not in labels or ARROW.fullmatch(line)
         if found := BOX.fullmatch(line):
-            key, raw = found[1], "".join(filter(None, found.groups()[1:]))
-            assert key not in labels and not edges
-            labels[key] = re.sub(r"#(\d+);", lambda mark: chr(int(mark[1])), raw).replace("\n", "").replace("\r", "")
+            raw = "".join(filter(None, found.groups()[1:]))
+            assert found[1] not in labels and not edges
+            labels[found[1]] = re.sub(r"#(\d+);", lambda mark: chr(int(mark[1])), raw)
         else:
             found = ARROW.fullmatch(line)
             assert found, line
             raw = found[2] or ""
             edges[found[1], found[3]] += 1
         assert not set(re.sub(r"#\d+;", "", raw)) & set('"<>&`|{}[]#\\')
-    complete(program, labels, edges)
+    check_complete(program, labels, edges)
 
 
 def test_mermaid_of_a_small_network():
@@ -178,7 +177,7 @@ def test_graphviz_is_well_formed_and_complete(program):
             found = EDGE.fullmatch(line)
             assert found, line
             edges[found[1], found[2]] += 1
-    complete(program, labels, edges)
+    check_complete(program, labels, edges)
 
 
 def test_graphviz_of_a_small_network():
@@ -208,6 +207,10 @@ def written(element: ET.Element) -> str:
     return "".join(element.itertext())
 
 
+def names_of(root: ET.Element) -> list[str]:
+    return [written(element) for element in root.iter(f"{SVG}text")]
+
+
 @every_program
 def test_svg_is_self_contained_xml_without_scripts(program):
     text = svg(program, title=next(iter(program.outputs), ""))
@@ -220,10 +223,8 @@ def test_svg_is_self_contained_xml_without_scripts(program):
         if element.tag != f"{SVG}svg":
             assert "style" not in element.attrib and "aria-label" not in element.attrib
     assert "\n" not in text and text.count("<svg") == 1
-
-
-def names_of(root: ET.Element) -> list[str]:
-    return [written(element) for element in root.iter(f"{SVG}text")]
+    shown = visible("".join(names_of(root)))
+    assert all(visible(label) in shown for label in program.outputs if label != "F0")
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -241,7 +242,10 @@ def test_svg_shows_every_weight_and_function(case):
 def test_svg_of_a_small_network():
     root = ET.fromstring(svg(SMALL))
     texts = names_of(root)
-    assert texts == [*("−1/2", "n"), *("x", "U", "erf", "W1", "n−1/2", "+ W1.bias", "tanh", "+", "⟨v, · ⟩", "n−1/2", "F")]
+    assert texts == [
+        *("−1/2", "n"),
+        *("x", "U", "erf", "W1", "n−1/2", "+ W1.bias", "tanh", "+", "⟨v, · ⟩", "n−1/2", "F"),
+    ]
     meanings = [written(group.find(f"{SVG}title")) for group in root.iter(f"{SVG}g")]
     assert meanings[0] == "in0 = input 0: vector of width d0"
     assert meanings[-1] == "output F0"
@@ -250,14 +254,14 @@ def test_svg_of_a_small_network():
 
 
 def test_svg_title_is_the_callers_or_says_what_is_computed():
-    for title, shown in (("", "Computation of F0 from 1 input(s) with the weights U, v"), ("<b> & \"c\"", '<b> & "c"')):
+    for title, shown in (("", "Computation of F0 from 1 input(s) with the weights U, v"), ('<b> & "c"', '<b> & "c"')):
         root = ET.fromstring(svg(TINY, title))
         assert root.attrib["aria-label"] == written(root.find(f"{SVG}title")) == shown
 
 
-@pytest.mark.parametrize("program", [case.trace(1) for case in CASES], ids=[case.name for case in CASES])
-def test_svg_boxes_lie_inside_and_apart(program):
-    root = ET.fromstring(svg(program))
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_svg_boxes_lie_inside_and_apart(case):
+    root = ET.fromstring(svg(case.trace(1)))
     _, _, width, height = map(float, root.attrib["viewBox"].split())
     boxes = []
     for group in root.iter(f"{SVG}g"):
@@ -301,7 +305,7 @@ def check_layout(program: Program) -> dict[str, tuple[float, float]]:
         layers.setdefault(x, []).append(y)
     for ys in layers.values():
         ys.sort()
-        assert all(b - a >= 1 - 1e-9 for a, b in zip(ys, ys[1:], strict=False))
+        assert all(b - a >= 1 - 1e-9 for a, b in pairwise(ys))
     return places
 
 

@@ -42,6 +42,7 @@ from tensorprog.program.types import DATA, N
 
 HALF = Fraction(1, 2)
 ONE = {"value": "1", "power": "0"}
+TRAINED, FROZEN = {"trainable": True}, {"trainable": False}
 
 EVERYTHING = {
     "format": "tensorprog program",
@@ -49,9 +50,9 @@ EVERYTHING = {
     "nodes": [
         {"name": "x0", "op": "input", "index": 0},
         {"name": "x1", "op": "input", "index": 1},
-        {"name": "W", "op": "parameter", "rows": "2n", "cols": "d0", "std": "1/10", "a": "0", "c": "-1", "trainable": True},
-        {"name": "R", "op": "parameter", "rows": "1/2n", "cols": "2n", "std": "1", "a": "1/2", "c": "0", "trainable": False},
-        {"name": "t", "op": "parameter", "rows": None, "cols": None, "std": "1", "a": "0", "c": "0", "trainable": True},
+        {"name": "W", "op": "parameter", "rows": "2n", "cols": "d0", "std": "1/10", "a": "0", "c": "-1", **TRAINED},
+        {"name": "R", "op": "parameter", "rows": "1/2n", "cols": "2n", "std": "1", "a": "1/2", "c": "0", **FROZEN},
+        {"name": "t", "op": "parameter", "rows": None, "cols": None, "std": "1", "a": "0", "c": "0", **TRAINED},
         {"name": "dW", "op": "free", "parameter": "W"},
         {"name": "k", "op": "constant", "coefficient": {"value": "-3/2", "power": "-1/2"}},
         {"name": "one", "op": "constant", "coefficient": ONE, "width": "2n"},
@@ -110,10 +111,8 @@ def changed(*path: Any, value: Any) -> str:
     content = to_object(network())
     place: Any = content
     for step in path[:-1]:
-        if place is content["nodes"]:
-            place = next(node for node in place if node["name"] == step)
-        else:
-            place = place[step]
+        named = place is content["nodes"]
+        place = next(node for node in place if node["name"] == step) if named else place[step]
     place[path[-1]] = value
     return json.dumps(content)
 

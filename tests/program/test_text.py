@@ -277,6 +277,7 @@ LINE = len(BASE.splitlines()) + 1
         ("y = mean(s5 * s6)", ProgramError, "averages s5, s6 .*none of them is a vector.*; drop the mean"),
         ("y = erf[1,0](x1)", ProgramError, r"applies erf of 1 arguments, order \(1, 0\), to 1; give one"),
         ("y = erf(x1, x2)", ProgramError, "applies erf of 1 arguments.* to 2; give one operand"),
+        ("y = free x1", ProgramError, "'x1'.*parameter.*; "),
         ("output F0 = x4", ProgramError, "'x4', a vector of width n, not a scalar; end with"),
         ("output F0 = U", ProgramError, "'U', a matrix n x d0, not a scalar; end with"),
         ("slot v: U", ProgramError, "'v'.*'U'"),
@@ -394,7 +395,10 @@ WORDS = (
     *("0", "1", "2n", "1/2", "1/0", "n^(-1)", "9" * 30, "z**9**9", "1e99", "²", "९", "é", "\ud800", "\x85", "\x00"),
     *("\t", "\r", "\n", "#", "'", '"', "\\", "lambda: 1", "__import__('os')", "eval('1')", "{", "}", "(z)", "(x1)"),
 )
-FORMULAS = "z z0 z1 + - * ** / ( ) 0 1 2 1/2 0.1 9e9 , pi E exp( log( sqrt( tanh( sin( power( polynomial(".split()
+FORMULAS = (
+    *("z", "z0", "z1", "pi", "E", "0", "1", "2", "1/2", "0.1", "9e9", "+", "-", "*", "**", "/", "(", ")", ","),
+    *("exp(", "log(", "sqrt(", "tanh(", "sin(", "power(", "polynomial("),
+)
 soups = st.lists(st.sampled_from(WORDS), max_size=8).map("".join)
 formulas = st.lists(st.sampled_from(FORMULAS), max_size=8).map("".join)
 garbage = st.one_of(
