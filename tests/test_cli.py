@@ -267,7 +267,7 @@ def test_verify_prints_a_summary_and_writes_the_report(run, place):
     assert (code, err) == (0, "")
     for order in ("0  1  n^0 ", "1  1  n^-1/2 "):
         assert order in out
-    assert re.search(r"^2 correlations: \d confirmed, \d inconclusive, 0 refuted; ", out, re.MULTILINE)
+    assert re.search(r"^2 correlations: \d confirmed, \d inconclusive, 0 refuted\b", out, re.MULTILINE)
     assert re.search(r"\nreport: results/report\.html\n\d+\.\d seconds\n$", out)
     assert sorted(path.name for path in (place / "results").iterdir()) == [
         "data.npy", "program.txt", "report.html", "report.json", "samples.npz", "table.md", "table.tex",

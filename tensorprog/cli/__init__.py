@@ -10,35 +10,27 @@ import io
 import json as interchange
 import math
 import os
-import re
 import shlex
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor
-from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Literal
 
-import numpy as np
 from cyclopts import App, CycloptsError, Parameter
-from numpy.typing import NDArray
 
 from tensorprog.architectures import ARCHITECTURES
-from tensorprog.architectures._loading import Loaded, Option, load
-from tensorprog.errors import DataError, ExpressionError, OrderError, SamplingError, TensorProgramError
-from tensorprog.functions import Function, parse_number
+from tensorprog.architectures._loading import load
+from tensorprog.cli.study import MAX_INPUTS, Study
+from tensorprog.cli.texts import first_given, read_kappa, read_widths, scaled
+from tensorprog.errors import OrderError, SamplingError, TensorProgramError
 from tensorprog.program import PRESETS, Program
-from tensorprog.readings import all_orders, derive, reparametrised
-from tensorprog.readings.derive import MAX_d
-from tensorprog.readings.files import DIGITS, inputs_from
+from tensorprog.readings import derive
 from tensorprog.report import Report, verify
 from tensorprog.version import VERSION
 
 GOOD, REFUTED, WRONG, BROKEN_PIPE, INTERRUPTED = 0, 1, 2, 141, 130
-MAX_INPUTS = 64
-Order = tuple[int, int]
 
 Architecture = Annotated[
     str, Parameter(name="ARCH", help="A name from `tensorprog list`, or path/to/file.py:function.")
@@ -150,7 +142,9 @@ def show(
     if not 1 <= inputs_count <= MAX_INPUTS:
         raise OrderError(f"--inputs-count {inputs_count} must be between 1 and {MAX_INPUTS}")
     loaded = load(arch)
-    program = _scaled(loaded.trace(inputs_count, _or(positions, loaded.positions), loaded.options(option or [])), abc)
+    program = scaled(
+        loaded.trace(inputs_count, first_given(positions, loaded.positions), loaded.options(option or [])), abc
+    )
     print(_writers()[format](program).rstrip("\n"))
     return GOOD
 
@@ -174,7 +168,7 @@ def derive_(
     """The power of n of every derivative correlation, exactly."""
     _check_out(out)
     study = Study.of(arch, option, orders, points, abc, positions, inputs)
-    table = derive(study.program, study.orders, study.points, _kappa(kappa), progress=True)
+    table = derive(study.program, study.orders, study.points, read_kappa(kappa), progress=True)
     if out is not None:
         table.save(out)
     if json:
@@ -213,7 +207,7 @@ def verify_(
     """Derive the exponents and test each by Monte Carlo at finite widths. Exit code 1 when one is refuted."""
     start = time.perf_counter()
     _check_out(out)
-    sizes = _widths(widths)
+    sizes = read_widths(widths)
     if not 0 < margin < math.inf:
         raise SamplingError(f"--margin {margin} must be a positive number, such as 0.1")
     study = Study.of(arch, option, orders, points, abc, positions, inputs)
@@ -242,136 +236,6 @@ def verify_(
     return REFUTED if report.refuted else GOOD
 
 
-@dataclass(frozen=True)
-class Study:
-    """An architecture with its options, traced at as many inputs as the orders need, and the data if there are any."""
-
-    loaded: Loaded
-    options: Mapping[str, Option]
-    program: Program
-    abc: str | None
-    orders: list[Order] | None
-    points: tuple[int, ...] | None
-    data: NDArray[np.float64] | None
-
-    @staticmethod
-    def of(
-        arch: str,
-        option: Sequence[str] | None,
-        orders: Sequence[str] | None,
-        points: Sequence[int] | None,
-        abc: str | None,
-        positions: int | None,
-        inputs: str | None,
-    ) -> Study:
-        loaded = load(arch)
-        options = loaded.options(option or [])
-        wanted, chosen = _orders(orders), _points(points)
-        needed = 1 + (max(chosen) if chosen else MAX_d if wanted is None else max(d for _, d in wanted))
-        if needed > MAX_INPUTS:
-            raise OrderError(f"{needed} inputs are asked for, at most {MAX_INPUTS} are traced; use smaller d or points")
-        data, length = None, _or(positions, loaded.positions)
-        if inputs is not None:
-            data = inputs_from(inputs, length)
-            if positions is None and data.ndim == 3 and inputs != DIGITS:
-                length = data.shape[1]
-        program = _scaled(loaded.trace(needed, length, options), abc)
-        if data is not None:
-            _check_shape(loaded, inputs, data, program, wanted, chosen)
-        return Study(loaded, options, program, abc, wanted, chosen, data)
-
-    @property
-    def texts(self) -> dict[str, str]:
-        """The options as texts that `-o` reads back, and the parametrisation as "--abc"."""
-        texts = {k: str(v).lower() if isinstance(v, bool) else _spec(v) for k, v in self.options.items()}
-        return texts if self.abc is None else {**texts, "--abc": self.abc}
-
-    @property
-    def title(self) -> str:
-        return " ".join([self.loaded.name, *(f"{k}={v}" for k, v in self.texts.items())])
-
-    def to_object(self) -> dict[str, object]:
-        return {"tensorprog": VERSION, "kind": "table", "architecture": self.loaded.name, "options": self.texts}
-
-
-def _check_shape(
-    loaded: Loaded,
-    inputs: str | None,
-    data: NDArray[np.float64],
-    program: Program,
-    orders: Sequence[Order] | None,
-    points: Sequence[int] | None,
-) -> None:
-    """The data against what the orders need: dimensions, number of inputs, number of positions."""
-    held = f"the inputs {inputs!r} have shape {data.shape}"
-    if (data.ndim == 3) != (program.positions is not None):
-        wanted = "sequences, (inputs, positions, d0)" if data.ndim == 2 else "single vectors, (inputs, d0)"
-        raise DataError(f"{held}, but {loaded.name} takes {wanted}")
-    wanted_orders = all_orders(program, points) if orders is None else orders
-    D, d = max(wanted_orders, key=lambda order: order[1])
-    needed = 1 + (max(points[: d + 1]) if points else d)
-    if len(data) < needed:
-        raise DataError(
-            f"{held}, {len(data)} inputs, but C^{{{D},{d}}} needs {needed}; give more inputs, choose orders with "
-            f"--orders such as 0,{len(data) - 1}, or repeat inputs with --points {' '.join('0' * (d + 1))}"
-        )
-    if program.positions is not None and data.shape[1] < program.positions:
-        raise DataError(f"{held}, {data.shape[1]} positions, but {program.positions} were asked for; lower --positions")
-
-
-def _orders(texts: Sequence[str] | None) -> list[Order] | None:
-    if texts is None:
-        return None
-    if not texts:
-        raise OrderError("--orders has no values; give pairs D,d such as --orders 0,2 1,1, or leave it out for all")
-    found = []
-    for text in texts:
-        pair = re.fullmatch(r"\(?(\d{1,4}),(\d{1,4})\)?", text, re.ASCII)
-        if pair is None:
-            raise OrderError(f"--orders {text!r} is no pair D,d of nonnegative integers; write it as 0,2")
-        found.append((int(pair[1]), int(pair[2])))
-    return found
-
-
-def _points(points: Sequence[int] | None) -> tuple[int, ...] | None:
-    if points is None:
-        return None
-    if not points or min(points) < 0:
-        shown = " ".join(map(str, points))
-        raise OrderError(
-            f"--points {shown or 'has no values'}; give the numbers of inputs, counted from 0, as in 0 0 1"
-        )
-    return tuple(points)
-
-
-def _kappa(text: str) -> Fraction:
-    try:
-        return parse_number(text)
-    except ExpressionError as error:
-        raise ExpressionError(f"--kappa: {error}") from None
-
-
-def _widths(text: str) -> tuple[int, ...]:
-    span = re.fullmatch(r"(\d{1,9})\.\.(\d{1,9})", text, re.ASCII)
-    if span:
-        low, high = int(span[1]), int(span[2])
-        found = tuple(1 << k for k in range(30) if low <= 1 << k <= high)
-        if len(found) < 2:
-            raise SamplingError(f"--widths {text} holds {len(found)} powers of two; a slope needs two, as in 64..512")
-        return found
-    if not re.fullmatch(r"\d{1,9}(,\d{1,9})*", text, re.ASCII):
-        raise SamplingError(f"--widths {text!r} is no list of widths; write 64,128,256 or 64..4096")
-    return tuple(map(int, text.split(",")))
-
-
-def _scaled(program: Program, preset: str | None) -> Program:
-    if preset is None:
-        return program
-    if preset not in PRESETS:
-        raise ExpressionError(f"--abc {preset!r} is no parametrisation; known are {', '.join(PRESETS)}")
-    return reparametrised(program, PRESETS[preset])
-
-
 def _check_out(out: Path | None) -> None:
     """Whether a folder can be made there; nothing is made yet."""
     if out is None:
@@ -398,14 +262,6 @@ def _summary(report: Report, out: Path | None, seconds: float) -> str:
 def _cores() -> int:
     """The cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _spec(value: Option) -> str:
-    return value.spec if isinstance(value, Function) else str(value)
-
-
-def _or(given: int | None, default: int | None) -> int | None:
-    return default if given is None else given
 
 
 def _fail(message: object) -> int:
