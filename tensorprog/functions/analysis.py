@@ -114,6 +114,18 @@ def bounded_below(tree: sympy.Expr) -> bool:
     return False
 
 
+def exponential_type(tree: sympy.Expr, symbols: Symbols) -> bool:
+    """Whether f and its derivatives are at most C e^{C Σ|z_i|} (shown by its form)."""
+    if not tree.free_symbols or tree.is_Symbol:
+        return True
+    if isinstance(tree, sympy.exp | sympy.sinh | sympy.cosh):
+        return all(t is not None and t <= 1 for t in _growth(tree.args[0], symbols)) and is_regular(tree)
+    if tree.is_Pow and not (tree.exp.is_Integer and tree.exp > 0) and not bounded_below(tree.base):
+        return False
+    known = tree.is_Add or tree.is_Mul or tree.is_Pow or isinstance(tree, (*SATURATING, softplus))
+    return known and all(exponential_type(x, symbols) for x in tree.args)
+
+
 def is_regular(tree: sympy.Expr) -> bool:
     """Whether f and its derivatives are bounded on bounded sets: every base of a root, quotient or log is positive."""
     if (tree.is_Pow and not (tree.exp.is_Integer and tree.exp > 0)) or isinstance(tree, sympy.log):

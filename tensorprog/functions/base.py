@@ -35,6 +35,9 @@ class Function(ABC):
     factorial_growth: bool | None = None
     """Whether |∂^k ψ| ≤ C (k+1)! locally uniformly in z, the growth condition of weak correlations; None is unknown."""
 
+    exponential: bool = False
+    """Whether |∂^k ψ| ≤ C exp(C Σ_i |z_i|) for every k, with a C that may depend on k."""
+
     regular: bool = True
     """Whether ψ and its derivatives are bounded on every bounded set; not so for 1/z, √z, log z."""
 

@@ -71,6 +71,10 @@ class Expression(Function):
     def regular(self) -> bool:  # type: ignore[override]  # read off the tree
         return analysis.is_regular(self.tree)
 
+    @property
+    def exponential(self) -> bool:  # type: ignore[override]  # read off the tree
+        return analysis.exponential_type(self.tree, self.symbols)
+
     def derivative_tree(self, order: Order) -> sympy.Expr:
         """The partial derivative as a tree over z0, z1, …"""
         self._check_order(order)
@@ -88,6 +92,9 @@ class Expression(Function):
     def parity(self, order: Order, argument: int) -> int | None:
         if not 0 <= argument < self.arity:
             raise ExpressionError(f"{self.spec} has arguments 0 to {self.arity - 1}; {argument} was asked for")
+        sign = analysis.parity(self.tree, self.symbols, argument)
+        if sign is not None:
+            return sign if order[argument] % 2 == 0 else -sign
         return analysis.parity(self.derivative_tree(order), self.symbols, argument)
 
     def sympy(self, *symbols: sympy.Symbol) -> sympy.Expr:

@@ -62,6 +62,7 @@ class Exp(Univariate):
 
     spec = "exp"
     factorial_growth = True
+    exponential = True
 
     def derivative(self, k: int, z: Array) -> Array:
         return np.exp(z)

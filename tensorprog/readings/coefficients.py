@@ -40,6 +40,11 @@ class Coefficients:
         self.nodes, self.types, self.kinds, self.sizes = nodes, types, tuple(kinds), sizes
         self.parity = parity or {}
         self.zero: Counts = (0,) * len(self.kinds)
+        read = {x for node in nodes.values() for x in operands(node)}
+        self.random_scalars = any(
+            self.parity.get(k) and not isinstance(types[k], Vector) and k in read and not isinstance(node, Parameter)
+            for k, node in nodes.items()
+        )
         self._multiplied: dict[tuple[str, bool], dict[str, str]] = {}
         for name, node in nodes.items():
             if isinstance(node, MatMul):

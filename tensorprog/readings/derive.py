@@ -1,7 +1,8 @@
 """`derive`: the exponent of every derivative correlation of a program, with its derivation.
 
-The decision procedure: the bound of the norm calculus; where D = 0, d is even and a sign flip makes the mean exactly
-zero, the bound of the gradient norm by the Poincaré inequality Var S ≤ E‖∇S‖², with
+The decision procedure: the bound of the norm calculus; where D = 0, d is even and a sign flip of some parameters P
+makes the mean of S = C^{0,d}, given all others, exactly zero, the bound of its gradient with respect to P, by the
+Poincaré inequality Var(S | others) ≤ E[‖∇_P S‖² | others], with
 
     ∇S = ∇^{d+1}F(x_0)·g_1…g_d + Σ_a ∇²F(x_a)·(∇^d F(x_0)·Π_{b≠a} g_b).
 
@@ -12,17 +13,31 @@ except for correlations that vanish identically.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
+from math import inf
 
 from tqdm import tqdm
 
 from tensorprog.errors import ExpressionError, OrderError
 from tensorprog.exponents import Exponent
-from tensorprog.passes.correlation import MAX_D, Order, check_smoothness, order_of
+from tensorprog.passes.correlation import MAX_D, Order, order_of
 from tensorprog.passes.gradient import Gradient, adjoints, gradient
-from tensorprog.program import ABC, Apply, Builder, LinComb, Moment, Parameter, Preset, Program, Scalar, ancestors
+from tensorprog.program import (
+    ABC,
+    Apply,
+    Builder,
+    Instruction,
+    LinComb,
+    Moment,
+    Parameter,
+    Preset,
+    Program,
+    Scalar,
+    ancestors,
+    operands,
+)
 from tensorprog.program.scales import rescaled
 from tensorprog.program.types import exact
 from tensorprog.readings.judgement import Counts, Judgement, largest
@@ -39,7 +54,7 @@ Scales = Preset | ABC | Mapping[str, object] | None
 
 
 def all_orders(program: Program, points: Sequence[int] | None = None) -> list[tuple[int, int]]:
-    """Every (D, d) with D ≤ 2, d ≤ 4, D+d ≤ 5 that the smoothness of the activations and the inputs allow."""
+    """Every (D, d) with D ≤ 2, d ≤ 4, D+d ≤ 5 that the smoothness of the activations and given points allow."""
     smooth = [
         node.function.smoothness - sum(node.order)
         for node in program.nodes.values()
@@ -134,7 +149,7 @@ class Analysis:
         self.parity = {} if self.flip is None else parities(self.builder.nodes, self.flip)
         parameters = program.parameters
         self.weighted = UnitDirection({k: -p.a - p.c / 2 for k, p in parameters.items() if p.trainable})
-        self.plain = UnitDirection({k: -p.a for k, p in parameters.items()}, "e")
+        self.plain = UnitDirection({k: -p.a for k, p in parameters.items() if k in (self.flip or ())}, "e")
         kinds: list[Kind] = []
         self.kind_of: dict[int, int] = {}
         for point in points:
@@ -152,12 +167,14 @@ class Analysis:
         flips: frozenset[str] = frozenset()
         if order.D == 0 and order.d % 2 == 0:
             flips = self.flip or frozenset()
-            if flips and self._differentiable(order) and (fluctuation := self._fluctuation(order)) is not None:
+            kinked = _kinked(self.program.nodes, flips, order.d)
+            if flips and not kinked and (fluctuation := self._fluctuation(order)) is not None:
                 reasons.append(fluctuation)
         best = min(reasons, key=lambda j: j.bound) if reasons else None
         shift = kappa * (order.D + order.d - 1)
         labels = tuple(kind.label for kind in self.calculus.kinds)
-        return Entry.from_judgement(order, best, shift, labels, flips if len(reasons) > 1 else frozenset())
+        decisive = flips if best is not bound else frozenset()
+        return Entry.from_judgement(order, best, shift, labels, decisive)
 
     def _counts(self, order: Order, weighted: int = 0, plain: int = 0) -> Counts:
         counts = [0] * len(self.calculus.kinds)
@@ -166,16 +183,8 @@ class Analysis:
         counts[-2], counts[-1] = weighted, plain
         return tuple(counts)
 
-    def _differentiable(self, order: Order) -> bool:
-        """Whether S = C^{0,d} is smooth enough to have a gradient."""
-        try:
-            check_smoothness(self.program, order.d + 1)
-        except OrderError:
-            return False
-        return True
-
     def _fluctuation(self, order: Order) -> Judgement | None:
-        """The exponent of ‖∇S‖, S = C^{0,d}, over all Gaussian parameters, trainable or not."""
+        """The exponent of ‖∇S‖, S = C^{0,d}, over the parameters that the flip changes, trainable or not."""
         base = self.program.outputs[f"F{order.base}"]
         counts = self._counts(order)
         terms = [self.calculus.scalar(base, self._counts(order, plain=1))]
@@ -216,13 +225,27 @@ class Analysis:
         return NormCalculus(self.builder.nodes, self.builder.types, kinds, self.sizes, self.parity)
 
     def _improved(self, name: str, size: Exponent, sizes: Mapping[str, Exponent]) -> Exponent:
-        """A scalar that some flip makes odd has mean zero, and is as small as its gradient norm (adjoints included)."""
+        """A scalar, an adjoint too, that a flip makes odd is as small as its gradient along the flipped parameters."""
         nodes, types = self.builder.nodes, self.builder.types
         skip = name in self.program.outputs.values() or not isinstance(nodes[name], LinComb | Moment)
-        if skip or not isinstance(types[name], Scalar) or odd_flip(nodes, [name]) is None:
+        flip = None if skip or not isinstance(types[name], Scalar) else odd_flip(nodes, [name])
+        if flip is None:
             return size
         wanted = ancestors(nodes, [name])
-        plain = UnitDirection({k: -p.a for k, p in self.program.parameters.items() if k in wanted}, "e")
         below = {k: v for k, v in nodes.items() if k in wanted}
+        if _kinked(below, flip):
+            return size
+        plain = UnitDirection({k: -p.a for k, p in self.program.parameters.items() if k in flip}, "e")
         judged = NormCalculus(below, types, [plain], {**sizes, name: size}).scalar(name, (1,))
         return size if judged is None else min(size, judged.bound)
+
+
+def _kinked(nodes: Mapping[str, Instruction], flipped: Collection[str], further: int = 0) -> bool:
+    """Whether a scalar that takes `further` derivatives of these nodes may jump as the flipped parameters move."""
+    moved = set(flipped)
+    for name, node in nodes.items():
+        if any(x in moved for x in operands(node)):
+            moved.add(name)
+            if isinstance(node, Apply) and sum(node.order) + further + 2 > (node.function.smoothness or inf):
+                return True
+    return False

@@ -147,7 +147,7 @@ class NormCalculus(Coefficients):
                         if j and j.norms:
                             found.append((j.norms.shift(Exponent(c.power)), "linear combination", j))
                     elif (s := self.scalar(x, counts)) is not None:
-                        found.append((known_norms(s.bound.shift(c.power), growing), "scalar broadcast", s))
+                        found.append((known_norms(Exponent(c.power), growing).shift(s.bound), "scalar broadcast", s))
             case MatMul(matrix, vector, transpose):
                 found += self._norms_of_product(matrix, vector, transpose, counts)
             case Parameter():
@@ -163,15 +163,17 @@ class NormCalculus(Coefficients):
                     judged = [(block, self._factor(x, block)) for x, block in factors]
                     if any(j is None for _, j in judged):
                         continue
-                    shift, reasons = base, []
-                    for block, j in judged:
+                    shift, outside, reasons = base, ORDER_ONE, []
+                    for (x, block), j in zip(factors, (j for _, j in judged), strict=True):
                         assert j is not None
                         reasons.append(j)
                         if j.norms is not None and self._free(block):
                             unknown = j.norms if unknown is None else product(unknown, j.norms)
-                        else:
+                        elif isinstance(self.types[x], Vector):
                             shift = shift + j.bound
-                    norms = known_norms(shift, growing) if unknown is None else unknown.shift(shift)
+                        else:
+                            outside = outside + j.bound
+                    norms = (known_norms(shift, growing) if unknown is None else unknown.shift(shift)).shift(outside)
                     found.append((norms, "coordinatewise product", max(reasons, key=lambda r: r.bound)))
         if not found:
             return None
@@ -188,7 +190,7 @@ class NormCalculus(Coefficients):
         found: list[tuple[Norms, str, Judgement]] = []
         fixed = self._triple(vector, counts)
         if fixed is not None and fixed.norms is not None:
-            shift = -parameter.a + HALF * self._growing(vector)
+            shift = -parameter.a + HALF
             linf = fixed.norms.l1 + Exponent(-parameter.a, HALF)
             found.append((closed(None, fixed.norms.l2.shift(shift), linf), "operator norm of the weight", fixed))
         for i, rest in self._steps(counts):
@@ -245,7 +247,7 @@ class NormCalculus(Coefficients):
     ) -> list[Judgement | None]:
         """⟨k, W x⟩: Wᵀk is known; directions of W pair k with their left side, or by its l2 norm."""
         parameter = self._parameter(matrix)
-        shift = -parameter.a + HALF * self._growing(vector)
+        shift = -parameter.a + (HALF if self._growing(vector) else 1)
         found: list[Judgement | None] = []
         back = Exponent(k.size.power + shift, self._returning(k, matrix, transpose))
         inner = self.functional(Functional(back, k.parity ^ self.parity.get(matrix, 0), k.content), vector, counts)
@@ -351,14 +353,14 @@ class NormCalculus(Coefficients):
         """Largest logarithm in M^T k, M the weight this way round: a Gaussian plus Σ_y y E[∂k/∂(My)].
 
         y runs over the vectors that M multiplies, coefficients included (for node `before`: those multiplied earlier);
-        an expectation that the flip makes odd vanishes.
+        an expectation that the flip makes odd vanishes, unless an odd random scalar may stand in k.
         """
         log: Fraction | int | float = HALF
         for product_name, y in self._multiplied.get((matrix, transpose), {}).items():
             earlier = before is None or self._position[product_name] < self._position[before]
             for part in parts(k.content or self.zero) if earlier else (self.zero,):
                 odd = k.parity ^ self.parity.get(matrix, 0) ^ self._parity(y, part)
-                if not odd and (j := self.known(y, part)) is not None:
+                if not (odd and not self.random_scalars) and (j := self.known(y, part)) is not None:
                     log = max(log, j.bound.log)
         return log
 

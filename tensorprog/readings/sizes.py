@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
+from functools import reduce
+from operator import or_
 
 from tensorprog.errors import OrderError
 from tensorprog.exponents import HALF, UNBOUNDED_LOG, Exponent
@@ -22,6 +24,7 @@ from tensorprog.program import (
     Multiply,
     Parameter,
     Vector,
+    operands,
 )
 from tensorprog.program.types import Type
 
@@ -46,19 +49,38 @@ def size_of_function(
     power: Fraction | int = Fraction(0)
     log: Fraction | float | int = Fraction(0)
     degrees = function.degrees(order)
-    if len(sizes) == 1 and sizes[0].power < 0 and function.parity(order, 0) == -1 and degrees[0] is not None:
+    lipschitz = function.smoothness is None or sum(order) + 2 <= function.smoothness
+    odd = len(sizes) == 1 and sizes[0].power < 0 and function.parity(order, 0) == -1
+    if odd and lipschitz and degrees[0] is not None:
         return sizes[0]
     for degree, size, is_vector in zip(degrees, sizes, vector, strict=True):
-        if size.power > 0:
-            if degree is None:
-                raise UnboundedSize(
-                    f"{function.spec} at node {name!r} has an argument of size {size} and grows faster than any power; "
-                    "scale the argument down, or bound it with a sign symmetry"
-                )
-            power += degree * size.power
-        if is_vector and size.log:
-            log = log + (UNBOUNDED_LOG if degree is None else degree * size.log)
+        if degree is None:
+            _check_unbounded(name, function, size, is_vector)
+            log = UNBOUNDED_LOG if is_vector and size.log else log
+        else:
+            power += degree * max(size.power, Fraction(0))
+            log = log + degree * size.log if is_vector and size.log and degree else log
     return Exponent(power, log)
+
+
+def _check_unbounded(name: str, function: Function, size: Exponent, is_vector: bool) -> None:
+    """Raise UnboundedSize unless ψ, which no power bounds in this argument, is still n^{o(1)} there.
+
+    It is for a scalar of order one, away from poles by assumption, and for coordinates below any power of n in
+    e^{C|z|}.
+    """
+    problem = ""
+    if size.power > 0:
+        problem = "grows faster than any power; scale the argument down, or bound it with a sign symmetry"
+    elif not function.regular and (is_vector or size.power < 0):
+        problem = (
+            "is singular, and its argument comes near the pole; use a function without one, as in "
+            "tp.expression('1/sqrt(1 + z**2)')"
+        )
+    elif is_vector and size.log and (size.log >= 1 or not function.exponential):
+        problem = "may exceed every n^{o(1)} at the largest coordinate; use a function of slower growth"
+    if problem:
+        raise UnboundedSize(f"{function.spec} at node {name!r} has an argument of size {size}; it {problem}")
 
 
 def without_log(size: Exponent) -> Exponent:
@@ -79,8 +101,10 @@ def node_sizes(
 ) -> dict[str, Exponent]:
     """Coordinate sizes of every node; `improved` may lower the size of a scalar, as a sign symmetry does."""
     sizes: dict[str, Exponent] = {}
-    opposite: dict[tuple[str, bool], Fraction | int | float] = {}
+    returning: dict[tuple[str, bool], list[tuple[int, Fraction | int | float]]] = {}
+    above: dict[str, int] = {}  # the products among a node's ancestors, one bit each
     for name, node in nodes.items():
+        above[name] = reduce(or_, (above[x] for x in operands(node)), 0)
         match node:
             case Input():
                 size = ORDER_ONE
@@ -100,8 +124,11 @@ def node_sizes(
             case MatMul(matrix, vector_name, transpose):
                 parameter = nodes[matrix]
                 assert isinstance(parameter, Parameter)
-                size = product_size(sizes[vector_name], parameter, opposite.get((matrix, not transpose), HALF))
-                opposite[matrix, transpose] = max(opposite.get((matrix, transpose), HALF), sizes[vector_name].log)
+                back = [log for bit, log in returning.get((matrix, not transpose), ()) if above[name] & bit]
+                size = product_size(sizes[vector_name], parameter, max([HALF, *back]))
+                bit = 1 << len(above)
+                above[name] |= bit
+                returning.setdefault((matrix, transpose), []).append((bit, sizes[vector_name].log))
             case _:
                 continue
         if not isinstance(types[name], Vector):

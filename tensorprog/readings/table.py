@@ -74,7 +74,7 @@ class Entry:
         order: Order, judged: Judgement | None, shift: Fraction, labels: Sequence[str], flips: frozenset[str]
     ) -> Entry:
         if judged is None:
-            vanishing = (Step("every term vanishes", f"F{order.base}", "", (), "0"),)
+            vanishing = (Step("every term vanishes (at a kink no derivative is taken)", f"F{order.base}", "", (), "0"),)
             return Entry(order.D, order.d, order.points, None, None, "definite", Derivation(vanishing))
         steps = tuple(_step(j, labels) for j in judged.steps())
         if flips:
@@ -115,15 +115,26 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class WeakCorrelation:
-    """The largest m(n) = n^exponent for which a predicate of Shem-Ur and Oz holds on a table.
+    """The largest m(n) = n^exponent (log n)^log_power for which a predicate of Shem-Ur and Oz holds on a table.
 
     `rests_on` are the orders that limit it. The exponents of a table are upper bounds, so m(n) is at least this.
-    A None exponent: nothing in the table limits m. Not positive: the predicate fails on this table.
+    A None exponent: nothing in the table limits m. Not positive: the predicate fails on this table. A None log_power: a
+    factor n^{-o(1)}.
     """
 
     predicate: Literal["fixed", "exponential"]
     exponent: Fraction | None
     rests_on: tuple[tuple[int, int], ...]
+    log_power: Fraction | None = Fraction(0)
+
+    @property
+    def growth(self) -> str:
+        """m(n) in words: "n^1 (log n)^-2"; empty when nothing limits it."""
+        if self.exponent is None:
+            return ""
+        if self.log_power is None:
+            return f"n^({self.exponent}-o(1))"
+        return str(Exponent(self.exponent, self.log_power))
 
     @property
     def holds(self) -> bool:
@@ -135,12 +146,13 @@ class WeakCorrelation:
             return f"{self.predicate} weak correlations: nothing here limits m(n)"
         if not self.holds:
             return f"{self.predicate} weak correlations: not shown, because of {orders}"
-        return f"{self.predicate} weak correlations with m(n) = n^{self.exponent}, limited by {orders}"
+        return f"{self.predicate} weak correlations with m(n) = {self.growth}, limited by {orders}"
 
     def to_object(self) -> dict[str, Any]:
         return {
             "predicate": self.predicate,
             "exponent": None if self.exponent is None else str(self.exponent),
+            "log_power": None if self.log_power is None else str(self.log_power),
             "holds": self.holds,
             "rests_on": [list(order) for order in self.rests_on],
         }
@@ -177,15 +189,18 @@ class Table:
         return self._weak("exponential", lambda e: None if e.d == 0 or (e.D, e.d) == (0, 1) else Fraction(2, e.d))
 
     def _weak(self, predicate: Literal["fixed", "exponential"], factor: Any) -> WeakCorrelation:
-        limits: dict[tuple[int, int], Fraction] = {}
+        limits: dict[tuple[int, int], Exponent] = {}
         for entry in self.entries:
             scale = factor(entry)
             if scale is not None and entry.exponent is not None:
-                limits[entry.D, entry.d] = -entry.exponent * scale
+                log = UNBOUNDED_LOG if entry.log_power is None else entry.log_power * scale
+                limits[entry.D, entry.d] = Exponent(-entry.exponent * scale, -log)
         if not limits:
             return WeakCorrelation(predicate, None, ())
         least = min(limits.values())
-        return WeakCorrelation(predicate, least, tuple(order for order, value in limits.items() if value == least))
+        orders = tuple(order for order, value in limits.items() if value.power == least.power)
+        log_power = None if least.log == -UNBOUNDED_LOG else Fraction(least.log)
+        return WeakCorrelation(predicate, Fraction(least.power), orders, log_power)
 
     def to_object(self) -> dict[str, Any]:
         return {

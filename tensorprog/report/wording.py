@@ -135,7 +135,7 @@ def statement(report: Report, weak: WeakCorrelation) -> str:
     footing = (
         "measured" if "measured" in statuses else "definite" if statuses == {"definite"} else "proved upper bounds"
     )
-    text = f"{weak.predicate} weakly correlated with m(n) = n^{weak.exponent} ({footing})"
+    text = f"{weak.predicate} weakly correlated with m(n) = {weak.growth} ({footing})"
     against = [f"C^{{{D},{d}}}" for D, d in weak.rests_on if report[D, d].verdict.verdict == "refuted"]
     return text + (f", but measurement contradicts {', '.join(against)}, on which it rests" if against else "")
 

@@ -368,13 +368,28 @@ def test_malicious_files_are_refused_quickly_and_not_run(text):
     assert len(str(refusal.value)) < 600
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"index": 0', '"index": NaN', "the JSON contains NaN, which is no number of a program; use exact numbers"),
+        ('"index": 0', '"index": -Infinity', "the JSON contains -Infinity, .*; use exact numbers as strings"),
+        ('"index": 0', '"index": 0, "index": 0', "the JSON object defines 'index' twice; keep one"),
+        ('"F0": "s4"', '"F0": "s4", "F0": "s4"', "the JSON object defines 'F0' twice; keep one"),
+        ('"op": "input",', '"op": "input"', r"line \d+, column 4: no JSON \(.*\); pass what Program.to_json wrote"),
+        ('"format"', "format", r"line 2, column 2: no JSON \(.*\); pass what Program.to_json wrote"),
+    ],
+)
+def test_faults_of_the_json_itself_are_named(old, new, said):
+    assert GOOD.count(old) == 1
+    with pytest.raises(ExpressionError, match=said):
+        program_from_json(GOOD.replace(old, new))
+
+
 def test_any_depth_of_nesting_is_refused():
     for depth in range(880, 1010):
-        for field in ("format", "nodes", "outputs"):
-            content = {**to_object(network()), field: "@"}
-            text = json.dumps(content).replace('"@"', "[" * depth + "]" * depth)
-            with pytest.raises(ExpressionError):
-                program_from_json(text)
+        text = GOOD.replace('"tensorprog program"', "[" * depth + "]" * depth)
+        with pytest.raises(ExpressionError):
+            program_from_json(text)
 
 
 def test_objects_too_deep_or_too_large_to_show_are_refused():
