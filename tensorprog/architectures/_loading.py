@@ -11,8 +11,10 @@ import inspect
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from fractions import Fraction
+from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
 
@@ -72,12 +74,13 @@ class Loaded:
         if positions is not None and not 1 <= positions <= MAX_POSITIONS:
             raise ArchitectureError(f"positions={positions} of {self.name} must be between 1 and {MAX_POSITIONS}")
         try:
-            return trace(self.function, inputs=inputs, positions=positions, **options)
+            with redirect_stdout(sys.stderr):
+                return trace(self.function, inputs=inputs, positions=positions, **options)
         except TensorProgramError:
             raise
         except RecursionError:
             raise ArchitectureError(f"{self.name} recurses too deeply; write loops over layers instead") from None
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             given = ", ".join(f"{k}={v}" for k, v in options.items()) or "none"
             raise ArchitectureError(f"{self.name} failed with options {given}: {_told(error, self.file)}") from error
 
@@ -168,22 +171,35 @@ def _module(file: Path) -> ModuleType:
     folder = str(file.resolve().parent)
     if folder not in sys.path:
         sys.path.append(folder)
-    name = file.stem
-    known = sys.modules.get(name)
-    if known is not None and getattr(known, "__file__", None) != str(file.resolve()):
-        name = f"_architecture_{file.stem}"
+    name = f"_architecture_{file.stem}" if _names_another_module(file) else file.stem
     module = ModuleType(name)
     module.__file__ = str(file.resolve())
     sys.modules[name] = module
     try:
-        exec(compile(file.read_bytes(), module.__file__, "exec"), vars(module))  # an import would leave a __pycache__
+        with redirect_stdout(sys.stderr):
+            exec(
+                compile(file.read_bytes(), module.__file__, "exec"), vars(module)
+            )  # an import would leave a __pycache__
     except SyntaxError as error:
         sys.modules.pop(name)
-        raise ArchitectureError(f"{str(file)!r} has a syntax error in line {error.lineno}: {error.msg}") from None
+        where = "" if error.lineno is None else f" in line {error.lineno}"
+        raise ArchitectureError(f"{str(file)!r} has a syntax error{where}: {error.msg}") from None
     except (Exception, SystemExit) as error:
         sys.modules.pop(name)
         raise ArchitectureError(f"{str(file)!r} cannot be executed: {_told(error, file)}") from error
     return module
+
+
+def _names_another_module(file: Path) -> bool:
+    """Whether importing the file's name means, now or later, another module."""
+    own, name = str(file.resolve()), file.stem
+    loaded = sys.modules.get(name)
+    found = PathFinder.find_spec(name)
+    return (
+        name in sys.builtin_module_names
+        or (loaded is not None and getattr(loaded, "__file__", None) != own)
+        or (found is not None and found.origin != own)
+    )
 
 
 def _told(error: BaseException, file: Path | None) -> str:

@@ -10,6 +10,7 @@ import io
 import json as interchange
 import math
 import os
+import re
 import shlex
 import sys
 import time
@@ -18,7 +19,7 @@ from concurrent.futures import BrokenExecutor
 from pathlib import Path
 from typing import Annotated, Literal
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Parameter, Token
 
 from tensorprog.architectures import ARCHITECTURES
 from tensorprog.architectures._loading import load
@@ -32,6 +33,15 @@ from tensorprog.version import VERSION
 
 GOOD, REFUTED, WRONG, BROKEN_PIPE, INTERRUPTED = 0, 1, 2, 141, 130
 
+
+def _whole(_: object, tokens: Sequence[Token]) -> int:
+    """An integer written as one; by default 2.7 would become 2."""
+    if not re.fullmatch(r"[+-]?\d{1,18}", tokens[0].value, re.ASCII):
+        raise ValueError(f"{tokens[0].value!r} is no integer")
+    return int(tokens[0].value)
+
+
+Whole = Annotated[int, Parameter(converter=_whole)]
 Architecture = Annotated[
     str, Parameter(name="ARCH", help="A name from `tensorprog list`, or path/to/file.py:function.")
 ]
@@ -39,7 +49,7 @@ Options = Annotated[
     list[str] | None,
     Parameter(name=["--option", "-o"], negative="", help="Option of the architecture, name=value; repeat for more."),
 ]
-Positions = Annotated[int | None, Parameter(help="Positions of a sequence architecture, instead of its default.")]
+Positions = Annotated[Whole | None, Parameter(help="Positions of a sequence architecture, instead of its default.")]
 Preset = Annotated[str | None, Parameter(name="--abc", help=f"Parametrisation of all weights: {', '.join(PRESETS)}.")]
 Orders = Annotated[
     list[str] | None, Parameter(consume_multiple=True, negative="", help="Pairs D,d such as 0,2 1,1; all by default.")
@@ -134,7 +144,7 @@ def show(
     *,
     option: Options = None,
     positions: Positions = None,
-    inputs_count: Annotated[int, Parameter(help="How many inputs to trace.")] = 1,
+    inputs_count: Annotated[Whole, Parameter(help="How many inputs to trace.")] = 1,
     abc: Preset = None,
     format: Annotated[Format, Parameter(help="How to write it.")] = "text",
 ) -> int:
@@ -172,7 +182,7 @@ def derive_(
     if out is not None:
         table.save(out)
     if json:
-        print(interchange.dumps({**study.to_object(), **table.to_object()}, indent=1, ensure_ascii=False))
+        print(interchange.dumps({**study.to_object(), **table.to_object()}, indent=1))
         return GOOD
     print(f"{study.title}\n\n{table}")
     if derivations:
@@ -190,16 +200,16 @@ def verify_(
     *,
     inputs: Annotated[str, Parameter(help="A .npy or .csv file of inputs, or digits (scikit-learn's images).")],
     widths: Annotated[str, Parameter(help="Widths: 64,128,256, or 64..4096 for the powers of two.")] = "64..512",
-    samples: Annotated[int, Parameter(help="Initialisations a width.")] = 200,
-    operator_samples: Annotated[int | None, Parameter(help="The same for D = 2; a fifth by default.")] = None,
-    seed: Annotated[int, Parameter(help="Seed of all random numbers.")] = 0,
+    samples: Annotated[Whole, Parameter(help="Initialisations a width.")] = 200,
+    operator_samples: Annotated[Whole | None, Parameter(help="The same for D = 2; a fifth by default.")] = None,
+    seed: Annotated[Whole, Parameter(help="Seed of all random numbers.")] = 0,
     orders: Orders = None,
     points: Points = None,
     option: Options = None,
     abc: Preset = None,
     positions: Positions = None,
     margin: Annotated[float, Parameter(help="Margin of the test on the exponent.")] = 0.1,
-    workers: Annotated[int | None, Parameter(help="Processes; all cores by default.")] = None,
+    workers: Annotated[Whole | None, Parameter(help="Processes; all cores by default.")] = None,
     json: Json = False,
     out: Folder = None,
     typed: Annotated[str | None, Parameter(parse=False)] = None,
@@ -230,7 +240,7 @@ def verify_(
     if out is not None:
         report.save(out)
     if json:
-        print(report.to_json())
+        print(interchange.dumps(interchange.loads(report.to_json()), indent=1))  # ASCII, whatever the terminal
     else:
         print(_summary(report, out, time.perf_counter() - start))
     return REFUTED if report.refuted else GOOD

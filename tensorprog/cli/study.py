@@ -52,6 +52,9 @@ class Study:
         data, length = None, first_given(positions, loaded.positions)
         if inputs is not None:
             data = inputs_from(inputs, length)
+            if data.ndim == 3 and loaded.file is None and loaded.positions is None:
+                shape = f"the inputs {inputs!r} have shape {data.shape}"
+                raise DataError(f"{shape}, but {loaded.name} takes single vectors, (inputs, d0)")
             if positions is None and data.ndim == 3 and inputs != DIGITS:
                 length = data.shape[1]
         program = scaled(loaded.trace(needed, length, options), abc)

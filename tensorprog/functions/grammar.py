@@ -74,6 +74,8 @@ def parse_number(text: str) -> Fraction:
     if found is None or not LITERAL.match(found[2]) or (found[3] and int(found[3]) == 0):
         raise ExpressionError(f"{_shown(text)} is no rational number; write it as 3/2, 0.1, -2 or 1e-3")
     value = Fraction(found[2]) / int(found[3] or 1)
+    if len(str(value)) >= MAX_DIGITS:
+        raise ExpressionError(f"{_shown(text)} has more than {MAX_DIGITS} digits; use a number of fewer")
     return -value if found[1] == "-" else value
 
 

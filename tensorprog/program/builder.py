@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from tensorprog.errors import ProgramError
 from tensorprog.functions import Function
-from tensorprog.program.checks import infer
+from tensorprog.program.checks import check_free, infer
 from tensorprog.program.instructions import (
     Apply,
     Constant,
@@ -62,7 +62,10 @@ class Builder:
         return name
 
     def free(self, parameter: str) -> str:
-        return self._emit(Free(parameter), f"d{parameter}")
+        name, direction = f"d{parameter}", Free(parameter)
+        infer(name, direction, self.types)
+        check_free(name, direction, self.nodes)
+        return self._emit(direction, name)
 
     def constant(self, coefficient: Coefficient) -> Value:
         return self._emit(Constant(coefficient)) if coefficient.value else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from tensorprog.errors import ProgramError
 from tensorprog.program.instructions import (
@@ -18,7 +18,7 @@ from tensorprog.program.instructions import (
     Parameter,
     operands,
 )
-from tensorprog.program.types import DATA, Matrix, Scalar, Type, Vector
+from tensorprog.program.types import DATA, Coefficient, Matrix, Scalar, Type, Vector
 
 
 def infer(name: str, instruction: Instruction, types: Mapping[str, Type]) -> Type:
@@ -60,6 +60,48 @@ def infer(name: str, instruction: Instruction, types: Mapping[str, Type]) -> Typ
                     "a scalar where a vector is needed; drop the mean or pass a vector"
                 )
             return Scalar()
+
+
+def check_free(name: str, instruction: Instruction, nodes: Mapping[str, Instruction]) -> None:
+    """Free directions are on parameters; raises ProgramError for one that is not."""
+    if isinstance(instruction, Free) and not isinstance(nodes.get(instruction.parameter), Parameter):
+        raise ProgramError(
+            f"node {name!r} is a free direction on {instruction.parameter!r}, which is no parameter; name a parameter"
+        )
+
+
+def check_output(label: str, name: str, types: Mapping[str, Type]) -> None:
+    """Outputs are scalars; raises ProgramError for one that is not."""
+    if name not in types:
+        raise ProgramError(f"output {label!r} is {name!r}, which is not defined; correct the name")
+    if not isinstance(types[name], Scalar):
+        raise ProgramError(
+            f"output {label!r} is node {name!r}, a {types[name]}, not a scalar; "
+            "end with tp.readout('v', x) or tp.mean(x)"
+        )
+
+
+def check_slot(
+    parameter: str,
+    terms: Iterable[tuple[Coefficient, str, str | None]],
+    nodes: Mapping[str, Instruction],
+    types: Mapping[str, Type],
+) -> None:
+    """The sides of a slot have the shape of its parameter; raises ProgramError, naming the slot and the side."""
+    node = nodes.get(parameter)
+    if not isinstance(node, Parameter):
+        raise ProgramError(f"slot of {parameter!r}, which is no parameter; name a parameter of the program")
+    shape: list[Type] = [Vector(side) for side in (node.rows, node.cols) if side is not None] or [Scalar()]
+    for _, *ends in terms:
+        sides = [side for side in ends if side is not None]
+        if len(sides) != len(shape):
+            raise ProgramError(
+                f"slot of {parameter!r}, a {types[parameter]}, has a term of {len(sides)} side(s); give {len(shape)}"
+            )
+        for side, wanted in zip(sides, shape, strict=True):
+            if types.get(side) != wanted:
+                found = types.get(side, "name that is not defined")
+                raise ProgramError(f"slot of {parameter!r} reads {side!r}, a {found}; give a {wanted}")
 
 
 def _matmul(name: str, instruction: MatMul, types: Mapping[str, Type]) -> Vector:

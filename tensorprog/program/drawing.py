@@ -62,7 +62,12 @@ def layout(program: Program) -> dict[str, tuple[float, float]]:
     if sum(layer[v] - layer[u] for u, v in graph.edges()) > MAX_SPAN:  # too many waypoints: long edges run free
         graph.remove_edges_from([(u, v) for u, v in list(graph.edges()) if layer[v] - layer[u] > 1])
         ordered = nx.multipartite_layout(_with_layers(graph, layer), subset_key="layer")
-        return {name: (float(layer[name]), float(ordered[name][1])) for name in program.nodes}
+        rows: dict[int, list[str]] = {}
+        for name in sorted(program.nodes, key=lambda name: float(ordered[name][1])):
+            rows.setdefault(layer[name], []).append(name)
+        return {
+            name: (float(k), place - (len(row) - 1) / 2) for k, row in rows.items() for place, name in enumerate(row)
+        }
     placed = place(graph, {}, 1.0)
     return {name: (float(placed.layer[name]), -placed.offset[name]) for name in program.nodes}
 
@@ -108,6 +113,8 @@ def _factor(coefficient: Coefficient) -> str:
 
 
 def _short(label: str) -> str:
+    """A label that fits, without characters that a text cannot hold or that break its lines."""
+    label = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in label)
     return label if len(label) <= MAX_LABEL else f"{label[: MAX_LABEL - 1]}…"
 
 

@@ -52,6 +52,7 @@ from tensorprog.program.types import Coefficient, Width
 
 FORMAT = "tensorprog program"
 VERSION = 1
+LARGEST = 10**9
 
 Object = dict[str, Any]
 T = TypeVar("T")
@@ -219,13 +220,14 @@ class _Object:
         raise ExpressionError(f"{self.where}: {field!r} contains {_shown(value)}; give {wanted}")
 
     def _count(self, field: str, value: object) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            self.wrong(field, value, "nonnegative integers")
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < LARGEST:
+            self.wrong(field, value, "nonnegative integers of at most nine digits")
         return value
 
     def read(self, field: str, reader: Callable[[str], T]) -> T:
+        text = self.text(field)
         try:
-            return reader(self.text(field))
+            return reader(text)
         except ExpressionError as error:
             raise ExpressionError(f"{self.where}, field {field!r}: {error}") from None
 
@@ -304,5 +306,8 @@ def _no_constant(text: str) -> NoReturn:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except (RecursionError, ValueError):  # nested too deeply, an integer of too many digits
+        return f"a {type(value).__name__} too large to show"
     return text if len(text) <= 80 else f"{text[:77]}..."

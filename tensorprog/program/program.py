@@ -16,9 +16,9 @@ from typing import Any
 import networkx as nx
 
 from tensorprog.errors import ProgramError
-from tensorprog.program.checks import infer
+from tensorprog.program.checks import check_free, check_output, check_slot, infer
 from tensorprog.program.instructions import Free, Input, Instruction, Parameter, ancestors, operands
-from tensorprog.program.types import Coefficient, Matrix, Scalar, Type, Vector
+from tensorprog.program.types import Coefficient, Type, Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,11 @@ class Program:
     with key i says that u is operand number i of v. The graph is frozen.
     """
 
+    nodes: Mapping[str, Instruction]
+    outputs: Mapping[str, str]
+    slots: tuple[Slot, ...]
+    types: Mapping[str, Type]
+
     def __init__(
         self,
         nodes: Mapping[str, Instruction],
@@ -57,28 +62,28 @@ class Program:
         types: dict[str, Type] = {}
         for name, instruction in nodes.items():
             types[name] = infer(name, instruction, types)
-        self.nodes: Mapping[str, Instruction] = MappingProxyType(dict(nodes))
-        self.outputs: Mapping[str, str] = MappingProxyType(dict(outputs))
-        self.slots = tuple(slots)
-        self.types: Mapping[str, Type] = MappingProxyType(types)
+            check_free(name, instruction, nodes)
+        vars(self).update(
+            nodes=MappingProxyType(dict(nodes)),
+            outputs=MappingProxyType(dict(outputs)),
+            slots=tuple(slots),
+            types=MappingProxyType(types),
+        )
         self._check_ends()
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a program is immutable, {name!r} cannot be set; make a new Program")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a program is immutable, {name!r} cannot be deleted; make a new Program")
 
     def _check_ends(self) -> None:
         if not self.outputs and not self.slots:
             raise ProgramError("the program has no output; return a scalar, for instance tp.readout('v', x)")
         for label, name in self.outputs.items():
-            if name not in self.types:
-                raise ProgramError(f"output {label!r} is {name!r}, which is not defined; correct the name")
-            if not isinstance(self.types[name], Scalar):
-                raise ProgramError(
-                    f"output {label!r} is node {name!r}, a {self.types[name]}, not a scalar; "
-                    "end with tp.readout('v', x) or tp.mean(x)"
-                )
+            check_output(label, name, self.types)
         for slot in self.slots:
-            for _, left, right in slot.terms:
-                for side in (left, right):
-                    if side is not None and (side not in self.types or isinstance(self.types[side], Matrix)):
-                        raise ProgramError(f"slot of {slot.parameter!r} reads {side!r}, which is no vector or scalar")
+            check_slot(slot.parameter, slot.terms, self.nodes, self.types)
         live = ancestors(self.nodes, self.ends)
         for name, instruction in self.nodes.items():
             if name not in live and not isinstance(instruction, Input) and not self._is_slot_parameter(name):
@@ -107,7 +112,7 @@ class Program:
     @cached_property
     def parameters(self) -> Mapping[str, Parameter]:
         """The Gaussian parameters by name."""
-        return {name: node for name, node in self.nodes.items() if isinstance(node, Parameter)}
+        return MappingProxyType({name: node for name, node in self.nodes.items() if isinstance(node, Parameter)})
 
     @cached_property
     def inputs(self) -> int:
@@ -123,7 +128,8 @@ class Program:
     @cached_property
     def free(self) -> Mapping[str, str]:
         """Parameter name -> node of its free direction, for programs that take one."""
-        return {node.parameter: name for name, node in self.nodes.items() if isinstance(node, Free)}
+        found = {node.parameter: name for name, node in self.nodes.items() if isinstance(node, Free)}
+        return MappingProxyType(found)
 
     def restricted(self, labels: Iterable[str]) -> Program:
         """The program of some of the outputs only."""
@@ -145,10 +151,13 @@ class Program:
         return hashlib.sha256(str(self).encode()).hexdigest()
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Program) and (self.nodes, self.outputs, self.slots) == (
-            other.nodes,
-            other.outputs,
-            other.slots,
+        """Equal nodes, outputs and slots in an equal order, so that equal programs have equal texts and digests."""
+        if not isinstance(other, Program):
+            return NotImplemented
+        return (
+            list(self.nodes.items()) == list(other.nodes.items())
+            and list(self.outputs.items()) == list(other.outputs.items())
+            and self.slots == other.slots
         )
 
     def __hash__(self) -> int:

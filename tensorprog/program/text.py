@@ -37,7 +37,7 @@ from fractions import Fraction
 
 from tensorprog.errors import ExpressionError, ProgramError, TensorProgramError
 from tensorprog.functions import parse_function
-from tensorprog.program.checks import infer
+from tensorprog.program.checks import check_free, check_output, check_slot, infer
 from tensorprog.program.instructions import (
     Apply,
     Constant,
@@ -160,7 +160,7 @@ def _checked(name: str) -> str:
 
 
 def _label(label: str) -> str:
-    if not re.fullmatch(r"\S(?:[^=]*\S)?", label) or len(label.splitlines()) != 1:
+    if not re.fullmatch(r"\S(?:[^=]*\S)?", label) or not label.isprintable():
         raise ProgramError(f"{label!r} is no label for an output in a text; use one line without '='")
     return label
 
@@ -187,10 +187,13 @@ def read(text: str) -> Program:
         try:
             if found := OUTPUT_LINE.fullmatch(line):
                 label, name = found.groups()
-                _once(label, outputs, "output")
+                _once(_label(label), outputs, "output")
                 outputs[label] = _known(name, types)
+                check_output(label, name, types)
             elif found := SLOT_LINE.fullmatch(line):
-                slots.append(_read_slot(_known(found[1], types), found[2], types))
+                slot = _read_slot(_known(found[1], types), found[2], types)
+                check_slot(slot.parameter, slot.terms, nodes, types)
+                slots.append(slot)
             elif found := NODE_LINE.fullmatch(line):
                 name = found[1]
                 if not is_name(name):
@@ -200,6 +203,7 @@ def read(text: str) -> Program:
                 for operand in operands(instruction):
                     _known(operand, types)
                 types[name] = infer(name, instruction, types)
+                check_free(name, instruction, nodes)
                 nodes[name] = instruction
             else:
                 raise ExpressionError(f"not an instruction; write it as one of {FORMS}")
@@ -310,12 +314,12 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 
 def _once(name: str, found: Mapping[str, object], what: str) -> None:
     if name in found:
-        raise ProgramError(f"{what} {name!r} is defined twice; give the second another name")
+        raise ProgramError(f"{what} {_shown(name)} is defined twice; give the second another name")
 
 
 def _known(name: str, types: Mapping[str, Type]) -> str:
     if name not in types:
-        raise ProgramError(f"{name!r} is not defined before this line; define it first or correct the name")
+        raise ProgramError(f"{_shown(name)} is not defined before this line; define it first or correct the name")
     return name
 
 

@@ -119,7 +119,7 @@ def _row(path: Path, line: int, cells: list[str], expected: int) -> list[float]:
 
 def _number(cell: str) -> float | None:
     try:
-        return float(cell)
+        return None if "_" in cell else float(cell)
     except ValueError:
         return None
 

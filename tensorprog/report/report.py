@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_info
 from tensorprog.passes import correlation
 from tensorprog.program import Program
 from tensorprog.readings import Entry, Table, check_data, derive
-from tensorprog.scaling.measure import check_widths, measure, threads_of
+from tensorprog.scaling.measure import check_counts, check_widths, measure, threads_of
 from tensorprog.scaling.quantiles import Quantiles, quantiles
 from tensorprog.scaling.verdict import RESAMPLES, Verdict, judge
 from tensorprog.version import VERSION
@@ -119,7 +119,7 @@ class Report:
 
     def to_json(self) -> str:
         """The report as one JSON object (docs/json.md)."""
-        return json.dumps(self.to_object(), indent=1, ensure_ascii=False, default=_plain)
+        return json.dumps(self.to_object(), indent=1, ensure_ascii=False, default=_plain, allow_nan=False)
 
     def save(self, folder: str | Path) -> Path:
         """Write the page, the tables, all numbers as JSON, the program, data and samples; returns the folder."""
@@ -127,7 +127,6 @@ class Report:
         from tensorprog.report.tables import latex, markdown
 
         target = Path(folder)
-        target.mkdir(parents=True, exist_ok=True)
         texts = {
             "report.html": page(self),
             "table.md": markdown(self),
@@ -135,6 +134,7 @@ class Report:
             "report.json": self.to_json() + "\n",
             "program.txt": str(self.program),
         }
+        target.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
             (target / name).write_text(text, encoding="utf-8")
         np.save(target / "data.npy", self.data)
@@ -188,6 +188,7 @@ def verify(
     Raises OrderError, DataError, SamplingError before any work starts.
     """
     start = time.perf_counter()
+    check_counts([samples, *([] if operator_samples is None else [operator_samples])])
     few = max(2, samples // OPERATOR_SHARE) if operator_samples is None else operator_samples
     table = derive(program, orders, points, progress=progress)
     programs = [correlation(program, e.D, e.d, e.points) for e in table]
@@ -214,7 +215,7 @@ def verify(
         cpu=_cpu(),
         versions={"python": platform.python_version()}
         | {k: version(k) for k in ("numpy", "scipy", "sympy", "networkx")},
-        blas=tuple(f"{b['internal_api']} {b['version']}" for b in threadpool_info()),
+        blas=_blas(),
         **(provenance or {}),
     )
     return Report(program, table, measurements, run, array)
@@ -232,6 +233,12 @@ def _finite(value: float) -> float | None:
 
 def _interval(ends: tuple[float, float]) -> list[float] | None:
     return list(ends) if all(map(math.isfinite, ends)) else None
+
+
+def _blas() -> tuple[str, ...]:
+    """Names and versions of the BLAS libraries in use."""
+    found = {f"{b['internal_api']} {b['version']}" for b in threadpool_info() if b["user_api"] == "blas"}
+    return tuple(sorted(found))
 
 
 def _cpu() -> str:

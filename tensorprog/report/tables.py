@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tensorprog.readings.layout import latex_law
-from tensorprog.report.wording import TIGHT, answer, interval, number, statement
+from tensorprog.report.wording import TIGHT, answer, counted, interval, number, statement
 
 if TYPE_CHECKING:
     from tensorprog.report.report import Measurement, Report
@@ -20,7 +20,8 @@ def plain(report: Report) -> str:
     lines = ["  ".join(cell.ljust(size) for cell, size in zip(row, sizes, strict=True)).rstrip() for row in rows]
     lines.insert(1, "  ".join("─" * size for size in sizes))
     advice = [f"C^{{{m.entry.D},{m.entry.d}}}: {m.verdict.advice}" for m in report.measurements if m.verdict.advice]
-    return "\n".join([report.run.architecture, "", *lines, *([""] if advice else []), *advice, "", *_closing(report)])
+    closing = [counted(report), *_closing(report)[1:]]
+    return "\n".join([report.run.architecture, "", *lines, *([""] if advice else []), *advice, "", *closing])
 
 
 def markdown(report: Report) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tensorprog.report.report import Report
 
 MINUS = "−"
-_POWER = re.compile(r"\^(\([^()]*\)|-?\d+(?:/\d+)?)")
+_POWER = re.compile(r"\^(?:\(((?:[^()]|\([^()]*\))*)\)|(-?\d+(?:/\d+)?))")
 _ORDER = re.compile(r"C\^\{(\d+),(\d+)\}")
 
 
@@ -93,7 +93,7 @@ def html_formula(text: str) -> Markup:
     safe = re.sub(r"n\^1(?![\d/])", "n", safe)
     safe = re.sub(r"n\^0(?![\d/])", "1", safe)
     safe = re.sub(r"\(log n\)\^1(?![\d/])", "log n", safe)
-    return Markup(_POWER.sub(lambda m: f"<sup>{minus(m[1].strip('()'))}</sup>", safe))
+    return Markup(_POWER.sub(lambda m: f"<sup>{minus(m[1] or m[2])}</sup>", safe))
 
 
 def html_law(entry: Entry) -> Markup:

@@ -47,8 +47,15 @@ class Task:
 
     def __call__(self, job: Job) -> Array:
         """(programs of the group, samples of the job)."""
-        with threadpool_limits(self.threads):
-            values = sample_dense(self.joints[job.group], self.data, job.width, job.samples, self.seed, self.dtype)
+        try:
+            with threadpool_limits(self.threads), np.errstate(all="ignore"):
+                values = sample_dense(self.joints[job.group], self.data, job.width, job.samples, self.seed, self.dtype)
+        except np.linalg.LinAlgError:
+            values = np.array(np.nan)
+        if not np.isfinite(values).all():
+            raise SamplingError(
+                f"samples at width {job.width} are not finite: numbers overflow; use smaller inputs or weight_std"
+            )
         return np.asarray(values, dtype=np.float64)
 
 
@@ -61,6 +68,14 @@ def check_widths(widths: Sequence[int], programs: Sequence[Program]) -> tuple[in
     if len(found) < 2 or any(a >= b for a, b in itertools.pairwise(found)):
         raise SamplingError(f"widths {list(found)} must be at least two increasing positive integers")
     return tuple(int(width) for width in found)
+
+
+def check_counts(counts: Sequence[int]) -> None:
+    """Sample counts of at least 2, or SamplingError."""
+    for count in counts:
+        check_request(count, 0, "dense", np.float64)
+        if count < 2:
+            raise SamplingError(f"samples={count} must be at least 2, quantiles need a spread")
 
 
 def threads_of(workers: int) -> int:
@@ -89,10 +104,8 @@ def measure(
     Returns one list a program, with an array (samples,) of ‖C‖ a width.
     """
     kept = check_widths(widths, programs)
-    for count in samples:
-        dtype = check_request(count, seed, "dense", np.float64)
-        if count < 2:
-            raise SamplingError(f"samples={count} must be at least 2, quantiles need a spread")
+    check_counts(samples)
+    dtype = check_request(2, seed, "dense", np.float64)
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise SamplingError(f"workers={workers!r} must be a positive integer")
     counts = sorted(set(samples))
