@@ -85,10 +85,10 @@ def sketch(program: Program) -> Sketch:
 
 def symbol(name: str) -> Spans:
     """A name in mathematics: W1 becomes W with the subscript 1."""
-    found = re.fullmatch(r"([^\W\d_]+)_?(\d+)(?:_(\d+))?", name)
+    found = re.fullmatch(r"([^\W\d_]+)_?(\d+)(?:_(\d+))?", name) or re.fullmatch(r"([^\W\d_]+)_(\w+)()", name)
     if found is None:
         return (Span(name, italic=True),)
-    index = found[2] if found[3] is None else f"{found[2]},{found[3]}"
+    index = f"{found[2]},{found[3]}" if found[3] else found[2]
     return Span(found[1], italic=True), Span(index, -1)
 
 

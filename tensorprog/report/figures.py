@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 INK, LINE, DOT = "#1b2733", "#d5dbe1", "#8a97a5"
 MEDIAN, HIGH, LAW, FIT = "#0072b2", "#d55e00", "#1b2733", "#009e73"
-ORDERS = ("#56b4e9", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00")
+ORDERS = ("#7d6bb0", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00")
 DOTS = 120
 LOWEST = 0.03  # of the samples at each width may fall below the frame: a size that changes sign comes close to 0
 GOLDEN = 0.6180339887498949
@@ -61,7 +61,7 @@ def scaling(m: Measurement) -> str:
     """‖C‖ against n on log–log axes, as SVG.
 
     Dots are samples; circles the medians and triangles the 0.9 quantiles, with standard errors; the solid line is the
-    fitted n^s (log n)^l through the medians, the dashed one the derived law through the median at the largest width.
+    straight one through the medians, the dashed one the derived law through the median at the largest width.
     """
     with mpl.rc_context(STYLE | {"svg.hashsalt": f"scaling {m.entry.D} {m.entry.d}"}):
         figure, axes = _canvas(5.6, 3.9)
@@ -94,7 +94,7 @@ def kappa(table: Table) -> str:
         for entry in table:
             if entry.exponent is not None:
                 slope = entry.D + entry.d - 1
-                lines.setdefault((entry.exponent - table.kappa * slope, slope), []).append(f"{entry.D},{entry.d}")
+                lines.setdefault((entry.exponent - table.kappa * slope, slope), []).append(_order(entry.D, entry.d))
         half = Fraction(1, 2)
         ends = (min(Fraction(0), table.kappa), max(half, table.kappa))
         axes.axhspan(0, 10, color=LINE, alpha=0.45, linewidth=0)
@@ -134,7 +134,12 @@ def _canvas(width: float, height: float) -> tuple[Figure, Any]:
 
 
 def _math(m: Measurement) -> str:
-    return f"$C^{{{m.entry.D},{m.entry.d}}}$"
+    return _order(m.entry.D, m.entry.d)
+
+
+def _order(D: int, d: int) -> str:
+    """C^{D,d} in mathtext, where a bare comma would make room after it."""
+    return f"$C^{{{D}{{,}}{d}}}$"
 
 
 def _title(m: Measurement) -> str:
@@ -171,10 +176,11 @@ def _lines(axes: Any, m: Measurement, widths: Array, medians: Array) -> None:
     at_widths = log * np.log(np.log(widths[good])) if log else np.zeros(int(good.sum()))
     logs = np.log(medians[good]) - at_widths
     suffix = "" if not log else " log n" if log == 1 else f" (log n)^{{{minus(str(m.entry.log_power))}}}"
-    if np.isfinite(m.verdict.slope):
-        centre = np.mean(logs - m.verdict.slope * np.log(widths[good]))
-        axes.plot(places, np.exp(centre + m.verdict.slope * np.log(places) + power), color=FIT, linewidth=1.6, zorder=3,
-                  label=f"measured: $n^{{{number(m.verdict.slope)}}}${_mathlog(suffix)}")  # fmt: skip
+    if np.isfinite(m.verdict.raw_slope):
+        raw = np.log(medians[good])
+        centre = np.mean(raw - m.verdict.raw_slope * np.log(widths[good]))
+        axes.plot(places, np.exp(centre + m.verdict.raw_slope * np.log(places)), color=FIT, linewidth=1.6, zorder=3,
+                  label=f"straight line: $n^{{{number(m.verdict.raw_slope)}}}$")  # fmt: skip
     if law is not None:
         exponent = float(law.power)
         anchor = logs[-1] - exponent * np.log(widths[good][-1])
@@ -188,8 +194,6 @@ def _mathlog(suffix: str) -> str:
 
 def _mathlaw(m: Measurement, suffix: str) -> str:
     exponent = m.entry.exponent
-    if exponent == 0:
-        return _mathlog(suffix).strip() or "1"
     end = "" if m.entry.log_power is not None else "+o(1)"
     power = "" if exponent == 1 and not end else f"$^{{{minus(str(exponent))}{end}}}$"
     return f"n{power}{_mathlog(suffix)}"
@@ -225,7 +229,7 @@ def _left_labels(axes: Any, lines: dict[tuple[Fraction, int], list[str]], left: 
         group.sort(reverse=True)
         for rank, (slope, orders) in enumerate(group):
             offset = ((len(group) - 1) / 2 - rank) * 13
-            text = "  ".join(f"$C^{{{order}}}$" for order in orders)
+            text = "  ".join(orders)
             axes.annotate(text, (float(left), float(height)), (-6, offset), textcoords="offset points", ha="right",
                           va="center", color=ORDERS[(slope + 1) % len(ORDERS)], fontweight="bold")  # fmt: skip
 

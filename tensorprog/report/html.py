@@ -20,6 +20,7 @@ from tensorprog.report.wording import (
     BADGES,
     STATUSES,
     TIGHT,
+    advice,
     answer,
     badge,
     html_formula,
@@ -116,13 +117,14 @@ def _correlation(m: Measurement) -> dict[str, Any]:
         "law": html_law(m.entry),
         "status": m.entry.status,
         "badge": badge(v.verdict),
+        "loose": v.verdict == "confirmed" and v.tight is False,
         "slope": number(v.slope),
         "interval": interval(v.interval),
         "raw_slope": number(v.raw_slope),
         "raw_interval": interval(v.raw_interval),
         "tight": TIGHT[v.tight],
         "method": v.method,
-        "advice": minus(v.advice),
+        "advice": minus(advice(m)),
     }
 
 

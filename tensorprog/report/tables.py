@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tensorprog.readings.layout import latex_law
 from tensorprog.report.wording import TIGHT, answer, counted, interval, number, statement
+from tensorprog.report.wording import advice as advise
 
 if TYPE_CHECKING:
     from tensorprog.report.report import Measurement, Report
@@ -19,7 +20,7 @@ def plain(report: Report) -> str:
     sizes = [max(len(row[i]) for row in rows) for i in range(len(HEADINGS))]
     lines = ["  ".join(cell.ljust(size) for cell, size in zip(row, sizes, strict=True)).rstrip() for row in rows]
     lines.insert(1, "  ".join("─" * size for size in sizes))
-    advice = [f"C^{{{m.entry.D},{m.entry.d}}}: {m.verdict.advice}" for m in report.measurements if m.verdict.advice]
+    advice = [f"C^{{{m.entry.D},{m.entry.d}}}: {advise(m)}" for m in report.measurements if m.verdict.advice]
     closing = [counted(report), *_closing(report)[1:]]
     return "\n".join([report.run.architecture, "", *lines, *([""] if advice else []), *advice, "", *closing])
 
@@ -29,7 +30,7 @@ def markdown(report: Report) -> str:
     lines = [f"# {report.run.architecture}", "", f"{answer(report)}.", ""]
     lines += ["| " + " | ".join(HEADINGS) + " |", "|--:|--:|---|---|---|---|---|"]
     lines += ["| " + " | ".join(_cells(m)) + " |" for m in report.measurements]
-    advice = [f"- C^{{{m.entry.D},{m.entry.d}}}: {m.verdict.advice}" for m in report.measurements if m.verdict.advice]
+    advice = [f"- C^{{{m.entry.D},{m.entry.d}}}: {advise(m)}" for m in report.measurements if m.verdict.advice]
     closing = [f"{line}.  " for line in _closing(report)[1:]]
     return "\n".join([*lines, "", *advice, *([""] if advice else []), *closing]) + "\n"
 

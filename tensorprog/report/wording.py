@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 
 if TYPE_CHECKING:
     from tensorprog.readings import Entry, WeakCorrelation
-    from tensorprog.report.report import Report
+    from tensorprog.report.report import Measurement, Report
 
 MINUS = "−"
 _POWER = re.compile(r"\^(?:\(((?:[^()]|\([^()]*\))*)\)|(-?\d+(?:/\d+)?))")
@@ -38,7 +38,7 @@ BADGES = {
         "confirmed",
         "✓",
         "good",
-        "the measured exponent, with its error, agrees with the derived one, within the margin",
+        "the measured exponent agrees with the derived one within the margin, or stays below an upper bound",
     ),
     "inconclusive": Badge(
         "inconclusive", "?", "open", "the error is too large, or the widths too small, to decide; see the advice"
@@ -91,7 +91,6 @@ def html_formula(text: str) -> Markup:
     safe = str(escape(text))
     safe = _ORDER.sub(r"C<sup>\1,\2</sup>", safe)
     safe = re.sub(r"n\^1(?![\d/])", "n", safe)
-    safe = re.sub(r"n\^0(?![\d/])", "1", safe)
     safe = re.sub(r"\(log n\)\^1(?![\d/])", "log n", safe)
     return Markup(_POWER.sub(lambda m: f"<sup>{minus(m[1] or m[2])}</sup>", safe))
 
@@ -138,6 +137,12 @@ def statement(report: Report, weak: WeakCorrelation) -> str:
     text = f"{weak.predicate} weakly correlated with m(n) = {weak.growth} ({footing})"
     against = [f"C^{{{D},{d}}}" for D, d in weak.rests_on if report[D, d].verdict.verdict == "refuted"]
     return text + (f", but measurement contradicts {', '.join(against)}, on which it rests" if against else "")
+
+
+def advice(m: Measurement) -> str:
+    """What would settle an open verdict; samples of a spectral norm are counted apart."""
+    text = m.verdict.advice
+    return re.sub(r"(about \d+) samples", r"\1 operator samples", text) if m.entry.D == 2 else text
 
 
 def answer(report: Report) -> str:

@@ -17,21 +17,23 @@ from tensorprog.scaling.quantiles import Points
 DOUBLINGS = range(9)
 MULTIPLES = (1, 2, 4, 8, 16, 32, 64)
 CONFIDENCE = 0.95
-CLOSE = 0.02  # a measured exponent this near the end of the margin is not told from it by any reasonable run
+CLOSE = 0.02  # an exponent this near the end of the margin is not told from it by any reasonable run
+AIM = 0.5  # of the margin: a half-width below which there is no point in asking for less
 COST = 2.0  # of a sample, as a power of n
 
 
-def advise(found: Points, slope: float, interval: tuple[float, float], low: float, high: float) -> str:
+def advise(found: Points, slope: float, interval: tuple[float, float], low: float, high: float, margin: float) -> str:
     """In words: the widths and samples at which the interval would fit the room between the slope and the margin."""
     ends = [end for end in (low, high) if np.isfinite(end)]
     room = min(abs(slope - end) for end in ends)
-    side = "inside" if low <= slope <= high else "outside"
-    seen = f"the slope {slope:.2f} is {side} the margin, its interval [{interval[0]:.2f}, {interval[1]:.2f}] is not"
-    if _reaches(interval, low, high, slope):
-        seen = f"the slope {slope:.2f} is {side} the margin, but a correction in 1/n that fits allows the other side"
-    if room < CLOSE:
+    inside = low <= slope <= high
+    seen = f"the interval [{interval[0]:.2f}, {interval[1]:.2f}] reaches {'out of' if inside else 'into'} the margin"
+    if _decides(interval, low, high):
+        seen = f"the slope {slope:.2f} is outside the margin, but a correction in 1/n that fits the data allows the law"
+    half_width = (interval[1] - interval[0]) / 2
+    if room < CLOSE and half_width < AIM * margin:
         return f"{seen}; the slope is within {CLOSE} of the margin's end: use another margin, or much larger widths"
-    plan = _cheapest(found, room, (interval[1] - interval[0]) / 2)
+    plan = _cheapest(found, max(room, AIM * margin), half_width)
     if plan is None:
         return f"{seen}; widths beyond {_plain(found.widths[-1] * 2 ** DOUBLINGS[-1])} would be needed"
     widths, samples = plan
@@ -39,10 +41,9 @@ def advise(found: Points, slope: float, interval: tuple[float, float], low: floa
     return f"{seen}; about {_plain(samples)} samples at widths {shown} would settle it"
 
 
-def _reaches(interval: tuple[float, float], low: float, high: float, slope: float) -> bool:
-    """Whether the interval alone would have decided."""
-    inside = low <= interval[0] and interval[1] <= high
-    return inside or interval[1] < low or interval[0] > high
+def _decides(interval: tuple[float, float], low: float, high: float) -> bool:
+    """Whether the interval alone would refute."""
+    return interval[1] < low or interval[0] > high
 
 
 def _cheapest(found: Points, room: float, half_width: float) -> tuple[list[float], float] | None:

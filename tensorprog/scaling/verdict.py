@@ -112,7 +112,7 @@ def judge(
         advice = (
             "a factor n^o(1) cannot be told from a small power at any width"
             if law.log == UNBOUNDED_LOG
-            else advise(divided, slope, interval, low, high)
+            else advise(divided, slope, interval, low, high, margin)
         )
     return Verdict(word, slope, interval, raw_slope, raw_interval, slopes, errors, tight, margin, method, advice)
 

@@ -178,7 +178,7 @@ def test_the_page_has_a_figure_a_derivation_and_a_cell_for_every_correlation(rep
     assert str(report.program.restricted(["F0"])) in page.source.replace("&#39;", "'")
 
 
-LAWS = {(0, 1): "1", (0, 2): "n<sup>−1</sup>", (1, 1): "n<sup>−1/2</sup>", (2, 0): "n<sup>−1/2</sup>"}
+LAWS = {(0, 1): "n<sup>0</sup>", (0, 2): "n<sup>−1</sup>", (1, 1): "n<sup>−1/2</sup>", (2, 0): "n<sup>−1/2</sup>"}
 
 
 def shown(m):
