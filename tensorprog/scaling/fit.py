@@ -4,7 +4,8 @@ Every fit is a generalised least-squares fit of the logarithms of both quantiles
 intercept for each quantile (if |C_n| n^(-s) converges in law, its quantiles share s). They differ in what they add:
 
 - *straight line*, over all widths or without the smallest ones;
-- *extrapolation in 1/n*, in 1/√n: b/n or b/√n, with a b for each quantile;
+- *extrapolation in 1/n*, in 1/√n: b/n, b/√n, with a b for each quantile; and b/n with b'/√n for the 0.9 quantile alone,
+  as where a size concentrates: fluctuations of order 1/√n move its median by 1/n only;
 - *bounded correction*: a factor (1 + βz)^(±1), z = (n_1/n) or (n_1/n)^(1/2), with a β for each quantile, worth at most
   a factor `LARGEST_FACTOR` either way at the smallest width n_1. Its limit β → ∞ is another power law, which is
   why it must be bounded: an unbounded one fits every exponent.
@@ -94,12 +95,15 @@ class Projection:
 
     @classmethod
     def of(cls, points: Points, corrections: Sequence[Array] = ()) -> Projection:
-        """Slope, intercept for each quantile, and each correction (K,) with a coefficient for each quantile."""
+        """Slope, an intercept for each quantile, and the corrections.
+
+        One of shape (K,) has a coefficient for each quantile, one of shape (K, J) a single coefficient.
+        """
         kinds = points.logs.shape[1]
         each = np.eye(kinds)
         columns = [np.repeat(np.log(points.widths)[:, None, None], kinds, axis=1)]
         for shape in [np.ones_like(points.widths), *corrections]:
-            columns.append(shape[:, None, None] * each)
+            columns.append(shape[:, None, None] * each if shape.ndim == 1 else shape[:, :, None])
         whitening = points.whitening()
         design = np.einsum("kij,kjp->kip", whitening, np.concatenate(columns, axis=2))
         design = design.reshape(-1, design.shape[2])
@@ -109,7 +113,7 @@ class Projection:
 
 
 def line(points: Points, name: str, corrections: Sequence[Array] = (), *, left_out: int = 0, prior: float = 1.0) -> Fit:
-    """The generalised least-squares fit with the corrections (K,) given; `left_out` counts points dropped before."""
+    """The generalised least-squares fit with corrections as `Projection.of` takes; `left_out` counts points dropped."""
     algebra = Projection.of(points, corrections)
     chi2 = float(np.sum((algebra.residual @ algebra.white(points.logs)) ** 2))
     aic = chi2 + 2 * algebra.parameters + 2 * left_out
@@ -132,6 +136,9 @@ def linear_fits(points: Points) -> list[Fit]:
         fits.append(line(points, "extrapolation in 1/n", [inverse]))
         fits.append(line(points, "extrapolation in 1/√n", [np.sqrt(inverse)], prior=HALF_POWER_PRIOR))
     if count >= 5:
+        if kinds == 2:
+            upper = np.sqrt(inverse)[:, None] * np.array([0.0, 1.0])
+            fits.append(line(points, "extrapolation in 1/n, and in 1/√n of the 0.9 quantile", [inverse, upper]))
         rest = points.from_width(1)
         name = f"extrapolation in 1/n from n = {rest.widths[0]:g}"
         fits.append(line(rest, name, [rest.widths[0] / rest.widths], left_out=kinds))
