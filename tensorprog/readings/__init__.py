@@ -1,9 +1,10 @@
 """Readings: programs in, answers out."""
 
-from tensorprog.readings.dense import Joint, sample_dense
+from tensorprog.readings.dense import sample_dense
 from tensorprog.readings.derive import BAR, all_orders, derive, reparametrised
 from tensorprog.readings.draws import check_width, draw
 from tensorprog.readings.inputs import check_data
+from tensorprog.readings.joint import Joint
 from tensorprog.readings.sample import as_norms, check_request, sample
 from tensorprog.readings.symmetry import odd_flip
 from tensorprog.readings.table import Derivation, Entry, Step, Table, WeakCorrelation

@@ -18,9 +18,9 @@ from tensorprog.program import Matrix, Parameter, Program, Vector, Width
 Array = NDArray[np.floating]
 
 
-def stream(seed: int, width: int, sample: int, name: str) -> np.random.Generator:
-    """The generator of one parameter's entries; `SeedSequence` spawn keys keep the streams apart."""
-    key = (width, sample, zlib.crc32(name.encode()))
+def stream(seed: int, width: int, sample: int, name: str, *place: int) -> np.random.Generator:
+    """The generator of one parameter's entries, or of one product with it; spawn keys keep the streams apart."""
+    key = (width, sample, zlib.crc32(name.encode()), *place)
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=key)))
 
 
@@ -46,17 +46,13 @@ def slot_scale(parameter: Parameter, width: int, d0: int) -> float:
 
 
 def draw(
-    program: Program, width: int, samples: range, seed: int, d0: int, dtype: np.dtype[np.floating]
-) -> dict[str, Array]:
-    """Unit-variance entries of every parameter, arrays of shape (len(samples), *shape)."""
-    found: dict[str, Array] = {}
-    for name in program.parameters:
-        size = shape(program, name, width, d0)
-        values = np.empty((len(samples), *size), dtype)
-        for row, sample in enumerate(samples):
-            values[row] = stream(seed, width, sample, name).standard_normal(size, dtype=dtype)
-        found[name] = values
-    return found
+    name: str, size: tuple[int, ...], width: int, samples: range, seed: int, dtype: np.dtype[np.floating]
+) -> Array:
+    """Unit-variance entries of one parameter, (len(samples), *size)."""
+    values = np.empty((len(samples), *size), dtype)
+    for row, sample in enumerate(samples):
+        values[row] = stream(seed, width, sample, name).standard_normal(size, dtype=dtype)
+    return values
 
 
 def check_width(program: Program, width: object) -> int:

@@ -13,6 +13,7 @@ import numpy as np
 
 from tensorprog.program import Apply, Constant, Instruction, LinComb, MatMul, Moment, Multiply
 from tensorprog.readings.draws import Array
+from tensorprog.readings.revealed import Revealed
 from tensorprog.readings.schedule import Step
 
 
@@ -24,7 +25,7 @@ class LowRank:
     right: Array
 
 
-Value = Array | LowRank
+Value = Array | LowRank | Revealed
 
 
 def run(
@@ -54,9 +55,11 @@ def run(
 
 def multiply_matrix(matrix: Value, vectors: Sequence[Value], transpose: bool) -> Array:
     """Matrix times each vector, (batch, number of vectors, N): one gemm a sample."""
-    arrays = [v for v in vectors if not isinstance(v, LowRank)]
-    batch = max(len(v) for v in arrays)
+    arrays = [v for v in vectors if isinstance(v, np.ndarray)]
+    batch = matrix.batch if isinstance(matrix, Revealed) else max(len(v) for v in arrays)
     stacked = np.stack([np.broadcast_to(v, (batch, v.shape[-1])) for v in arrays], axis=1)
+    if isinstance(matrix, Revealed):
+        return matrix.multiply(stacked, transpose)
     if isinstance(matrix, LowRank):
         near, far = (matrix.left, matrix.right) if transpose else (matrix.right, matrix.left)
         product: Array = np.matmul(np.matmul(stacked, near), far.swapaxes(1, 2))
@@ -70,7 +73,7 @@ def compute(node: Instruction, values: Mapping[str, Value], n: int, length: int 
 
     def get(name: str, vector: bool) -> Array:
         value = values[name]
-        assert not isinstance(value, LowRank)
+        assert isinstance(value, np.ndarray)
         return value[:, None] if vector and value.ndim == 1 else value
 
     def arrays(names: Sequence[str]) -> list[Array]:

@@ -10,11 +10,13 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from tensorprog.errors import SamplingError
 from tensorprog.program import Program
-from tensorprog.readings.dense import Joint, sample_dense
+from tensorprog.readings.dense import sample_dense
 from tensorprog.readings.draws import check_width
+from tensorprog.readings.exact import sample_exact
 from tensorprog.readings.inputs import check_data
+from tensorprog.readings.joint import Joint
 
-METHODS = ("auto", "dense")
+METHODS = {"auto": sample_dense, "dense": sample_dense, "exact": sample_exact}
 
 
 @overload
@@ -67,7 +69,7 @@ def sample(
     kind = check_request(samples, seed, method, dtype)
     joint = Joint.of([_single(program) for program in programs])
     array = check_data(joint.program, data)
-    values = sample_dense(joint, array, check_width(joint.program, width), range(samples), seed, kind)
+    values = METHODS[method](joint, array, check_width(joint.program, width), range(samples), seed, kind)
     found = [as_norms(program, row) for program, row in zip(programs, values, strict=True)]
     return found[0] if isinstance(c, Program) else found
 

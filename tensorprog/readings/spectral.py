@@ -161,7 +161,7 @@ def _normalised(vectors: Array) -> tuple[Array, Array]:
 
 
 def _array(value: Value) -> Array:
-    assert not isinstance(value, LowRank)
+    assert isinstance(value, np.ndarray)
     return value
 
 

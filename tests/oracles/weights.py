@@ -15,7 +15,10 @@ FLOAT = np.dtype(np.float64)
 
 def weights(program, width, d0):
     """Unit-variance entries of the first sample."""
-    return {name: value[0] for name, value in draw(program, width, range(1), SEED, d0, FLOAT).items()}
+    return {
+        name: draw(name, shape(program, name, width, d0), width, range(1), SEED, FLOAT)[0]
+        for name in program.parameters
+    }
 
 
 def applied(program, data, width, u):

@@ -9,7 +9,8 @@ import pytest
 
 import tensorprog as tp
 from tensorprog.errors import DataError, SamplingError
-from tensorprog.readings.dense import Joint, batches
+from tensorprog.readings.dense import batches
+from tensorprog.readings.joint import Joint
 from tensorprog.readings.spectral import spectral_norm
 
 RNG = np.random.default_rng(7)

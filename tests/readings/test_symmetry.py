@@ -58,7 +58,7 @@ def test_an_attention_score_of_two_weights_is_odd():
 
 def _flip_changes_sign(program, flip) -> bool:
     """Evaluate F at weights and at flipped weights."""
-    from tensorprog.readings.draws import draw, entry_scale
+    from tensorprog.readings.draws import draw, entry_scale, shape
     from tensorprog.readings.evaluate import run
     from tensorprog.readings.inputs import check_data, input_values
     from tensorprog.readings.schedule import schedule
@@ -68,7 +68,8 @@ def _flip_changes_sign(program, flip) -> bool:
     results = []
     for sign in (1.0, -1.0):
         values = dict(input_values(program, data, dtype))
-        for name, entries in draw(program, 8, range(3), 5, 2, dtype).items():
+        for name in program.parameters:
+            entries = draw(name, shape(program, name, 8, 2), 8, range(3), 5, dtype)
             scale = entry_scale(program.parameters[name], 8, 2)
             values[name] = entries * scale * (sign if name in flip else 1.0)
         steps = schedule(program.nodes, list(program.outputs.values()), values)

@@ -1,0 +1,59 @@
+"""Several programs over the same parameters as one, so that shared work is done once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from tensorprog.program import Builder, Free, Parameter, Program, Slot, operands
+from tensorprog.readings.spectral import depends_on
+
+
+@dataclass(frozen=True)
+class Joint:
+    """Several programs over the same parameters as one, equal nodes computed once.
+
+    `outputs[i]` is the node of program i's only output, or None for an operator, whose slots are `slots[i]`.
+    """
+
+    program: Program
+    outputs: tuple[str | None, ...]
+    slots: tuple[tuple[Slot, ...], ...]
+
+    @staticmethod
+    def of(programs: Sequence[Program]) -> Joint:
+        builder = Builder()
+        outputs: list[str | None] = []
+        slots: list[tuple[Slot, ...]] = []
+        for program in programs:
+            names = builder.include(program)
+            outputs.append(next((names[name] for name in program.outputs.values()), None))
+            slots.append(
+                tuple(
+                    Slot(s.parameter, tuple((c, names[a], b if b is None else names[b]) for c, a, b in s.terms))
+                    for s in program.slots
+                )
+            )
+        ends = {f"C{i}": name for i, name in enumerate(outputs) if name is not None}
+        whole = builder.build(ends, [slot for group in slots for slot in group])
+        return Joint(whole, tuple(outputs), tuple(slots))
+
+    @cached_property
+    def moving(self) -> set[str]:
+        """Nodes that depend on a free direction."""
+        nodes = self.program.nodes
+        roots = {name for name, node in nodes.items() if isinstance(node, Free)}
+        return depends_on(nodes, roots, lambda name: operands(nodes[name]))
+
+    def sides(self, index: int) -> list[str]:
+        """Nodes that program `index` returns in its slots."""
+        terms = [term for slot in self.slots[index] for term in slot.terms]
+        return list(dict.fromkeys(side for _, left, right in terms for side in (left, right) if side))
+
+    def reads_of_operators(self) -> list[str]:
+        """Nodes free of any direction that operators read."""
+        nodes, moving = self.program.nodes, self.moving
+        found = [side for i in range(len(self.slots)) for side in self.sides(i) if side not in moving]
+        found += [x for name in moving for x in operands(nodes[name]) if x not in moving]
+        return list(dict.fromkeys(x for x in found if not isinstance(nodes[x], Parameter)))

@@ -1,0 +1,98 @@
+"""Running a joint program on batches of samples, whatever its matrices are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tensorprog.program import Constant, Program
+from tensorprog.readings.draws import Array, draw, entry_scale, shape, slot_scale, stream
+from tensorprog.readings.evaluate import Value, run
+from tensorprog.readings.inputs import input_values
+from tensorprog.readings.joint import Joint
+from tensorprog.readings.schedule import schedule
+from tensorprog.readings.spectral import coordinates, spectral_norm
+
+Matrices = Callable[[range], dict[str, Value]]
+"""The matrices of a batch of samples, entries scaled."""
+
+
+def realise(
+    joint: Joint,
+    data: NDArray[np.float64],
+    width: int,
+    batches: Iterable[range],
+    seed: int,
+    dtype: np.dtype[np.floating],
+    matrices: Matrices,
+) -> Array:
+    """Values of every program of `joint` at the samples of these batches, (programs, samples).
+
+    An output's value as it is; for slots the spectral norm of the operator.
+    """
+    program, d0 = joint.program, data.shape[-1]
+    inputs = input_values(program, data, dtype)
+    targets = [name for name in joint.outputs if name is not None] + joint.reads_of_operators()
+    steps = schedule(program.nodes, targets, {*program.parameters, *inputs})
+    lengths = constant_lengths(program, width, d0)
+    results = []
+    for batch in batches:
+        values: dict[str, Value] = {**inputs, **matrices(batch)}
+        for name, parameter in program.parameters.items():
+            if name not in values:
+                entries = draw(name, shape(program, name, width, d0), width, batch, seed, dtype)
+                entries *= dtype.type(entry_scale(parameter, width, d0))
+                values[name] = entries
+        run(program.nodes, steps, values, width, lengths)
+        rows = []
+        for index, output in enumerate(joint.outputs):
+            if output is not None:
+                value = values[output]
+                assert isinstance(value, np.ndarray)
+                rows.append(np.broadcast_to(value, (len(batch),)))
+            else:
+                rows.append(_operator_norm(joint, index, values, width, d0, batch, seed))
+        results.append(np.stack(rows))
+    return np.concatenate(results, axis=1)
+
+
+def constant_lengths(program: Program, width: int, d0: int) -> dict[str, int]:
+    """Coordinates of vector constants."""
+    return {
+        name: node.width.at(width, d0)
+        for name, node in program.nodes.items()
+        if isinstance(node, Constant) and node.width is not None
+    }
+
+
+def _operator_norm(
+    joint: Joint, index: int, values: dict[str, Value], width: int, d0: int, batch: range, seed: int
+) -> Array:
+    program = joint.program
+    found = []
+    for slot in joint.slots[index]:
+        parameter = program.parameters[slot.parameter]
+        size = shape(program, slot.parameter, width, d0)
+        scale = slot_scale(parameter, width, d0)
+        found.append(coordinates(slot, joint.moving, values, size, scale, width, len(batch)))
+    bounds = np.cumsum([0, *(part.size for part in found)])
+    sides = [side for side in joint.sides(index) if side in joint.moving]
+    free = {part.slot.parameter: program.free.get(part.slot.parameter) for part in found}
+    given = [name for name in program.nodes if name in values] + [name for name in free.values() if name]
+    steps = schedule(program.nodes, sides, given)
+    lengths = constant_lengths(program, width, d0)
+
+    def operator(flat: Array) -> Array:
+        local: dict[str, Value] = dict(values)
+        for part, low, high in zip(found, bounds[:-1], bounds[1:], strict=True):
+            name = free[part.slot.parameter]
+            if name is not None:
+                local[name] = part.direction(flat[:, low:high])
+        run(program.nodes, steps, local, width, lengths)
+        images = [part.image(local) for part in found]
+        return np.concatenate([np.broadcast_to(x, (len(flat), x.shape[1])) for x in images], axis=1)
+
+    start = np.stack([stream(seed, width, i, "Lanczos start").standard_normal(bounds[-1]) for i in batch])
+    return spectral_norm(operator, operator(start))  # coordinates of an image obey Q_Lᵀ A = 0, random ones do not

@@ -1,0 +1,125 @@
+"""A Gaussian matrix that is revealed product by product, exactly in law, and never built.
+
+Whoever touches W only through products W x and Wᵀ u cannot tell it from a matrix drawn beforehand (Bolthausen, Commun.
+Math. Phys. 325, 2014; Bayati and Montanari, IEEE Trans. Inf. Theory 57, 2011). Kept are orthonormal Q_X of the vectors
+multiplied so far with W Q_X, and orthonormal Q_U of those multiplied by Wᵀ with Wᵀ Q_U. For a new x = Q_X a + r q,
+
+    W q = Q_U (Wᵀ Q_U)ᵀ q + (1 - Q_U Q_Uᵀ) g,   g ~ N(0, s² 1) fresh,    W x = (W Q_X) a + r W q,
+
+and the same for Wᵀ, with the same s², the variance of an entry of W whichever side is multiplied. A vector in the span
+of earlier ones draws nothing. Cost O(n k) for a product after k others, memory O(n k).
+
+A span is full when k reaches its dimension; whatever is left of a vector then is rounding, and is dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from tensorprog.readings.draws import Array
+
+DEPENDENT = 1e-10  # a remainder smaller than this part of the vector is rounding
+GROWTH = 8  # products by which a basis grows at least when it is full
+
+Draw = Callable[[int, bool, int], Array]
+"""(product, transpose, length) -> independent standard normals of every sample, (batch, length)."""
+
+
+class Span:
+    """Orthonormal vectors of one side and their products, (batch, capacity, length); `count` of them are in use."""
+
+    def __init__(self, batch: int, capacity: int, length: int, image: int, dtype: np.dtype[np.floating]) -> None:
+        self.vectors = np.zeros((batch, capacity, length), dtype)
+        self.products = np.zeros((batch, capacity, image), dtype)
+        self.count = 0
+
+    def reserve(self, more: int) -> None:
+        """Room for so many further vectors."""
+        wanted = self.count + more
+        if wanted > self.vectors.shape[1]:
+            extra = max(wanted - self.vectors.shape[1], GROWTH)
+            self.vectors = np.pad(self.vectors, ((0, 0), (0, extra), (0, 0)))
+            self.products = np.pad(self.products, ((0, 0), (0, extra), (0, 0)))
+
+    @property
+    def basis(self) -> Array:
+        return self.vectors[:, : self.count]
+
+    @property
+    def images(self) -> Array:
+        return self.products[:, : self.count]
+
+    def split(self, x: Array) -> tuple[Array, Array]:
+        """Coefficients (batch, count) of x in the basis, and what is left of it; orthogonalised twice."""
+        coefficients = np.zeros((len(x), self.count), x.dtype)
+        rest = x
+        for _ in range(2):
+            part = (self.basis @ rest[:, :, None])[:, :, 0]
+            rest = rest - (part[:, None, :] @ self.basis)[:, 0]
+            coefficients += part
+        return coefficients, rest
+
+    def add(self, vector: Array, product: Array) -> None:
+        self.vectors[:, self.count] = vector
+        self.products[:, self.count] = product
+        self.count += 1
+
+
+class Revealed:
+    """One matrix of a batch of samples; `multiply` gives W x or Wᵀ x.
+
+    Parameters
+    ----------
+    rows, cols: its shape. std: standard deviation of an entry. draw: fresh normals, see `Draw`.
+    products: how many products of either side are expected, (by W, by Wᵀ), so that memory is allocated once.
+    """
+
+    def __init__(
+        self,
+        batch: int,
+        rows: int,
+        cols: int,
+        std: float,
+        draw: Draw,
+        products: tuple[int, int],
+        dtype: np.dtype[np.floating],
+    ) -> None:
+        self.std, self.draw, self.batch = std, draw, batch
+        right = Span(batch, min(products[0], cols), cols, rows, dtype)
+        left = Span(batch, min(products[1], rows), rows, cols, dtype)
+        self.spans = (right, left)
+
+    def multiply(self, vectors: Array, transpose: bool) -> Array:
+        """(batch, number, N) -> (batch, number, M), one after the other."""
+        own, other = self.spans[transpose], self.spans[not transpose]
+        own.reserve(vectors.shape[1])
+        results = np.empty((self.batch, vectors.shape[1], own.products.shape[2]), vectors.dtype)
+        for i in range(vectors.shape[1]):
+            results[:, i] = self._product(own, other, vectors[:, i], transpose)
+        return results
+
+    def _product(self, own: Span, other: Span, x: Array, transpose: bool) -> Array:
+        size = np.sqrt(np.vecdot(x, x))
+        coefficients, rest = own.split(x)
+        length = np.sqrt(np.vecdot(rest, rest))
+        fresh = length > DEPENDENT * size
+        known: Array = (coefficients[:, None, :] @ own.images)[:, 0]
+        if not fresh.any():
+            return known
+        scale = np.where(fresh, length, 0)
+        q = rest * np.where(fresh, 1 / np.where(fresh, length, 1), 0)[:, None]
+        product = self._fresh(own, other, q, transpose)
+        product *= fresh[:, None]
+        own.add(q, product)
+        return known + scale[:, None] * product
+
+    def _fresh(self, own: Span, other: Span, q: Array, transpose: bool) -> Array:
+        """W q for a q orthogonal to all earlier ones."""
+        g = self.draw(own.count, transpose, own.products.shape[2]) * q.dtype.type(self.std)
+        if not other.count:
+            return g
+        seen = (other.images @ q[:, :, None])[:, :, 0] - (other.basis @ g[:, :, None])[:, :, 0]
+        fresh: Array = g + (seen[:, None, :] @ other.basis)[:, 0]
+        return fresh
