@@ -43,7 +43,7 @@ def run(
         first = nodes[step.nodes[0]]
         if isinstance(first, MatMul):
             vectors = [values[node.vector] for node in map(nodes.__getitem__, step.nodes) if isinstance(node, MatMul)]
-            products = multiply_matrix(values[first.matrix], vectors, first.transpose)
+            products = multiply_matrix(values[first.matrix], vectors, first.transpose, step.nodes)
             for i, name in enumerate(step.nodes):
                 values[name] = products[:, i]
         else:
@@ -53,13 +53,13 @@ def run(
             del values[name]
 
 
-def multiply_matrix(matrix: Value, vectors: Sequence[Value], transpose: bool) -> Array:
-    """Matrix times each vector, (batch, number of vectors, N): one gemm a sample."""
+def multiply_matrix(matrix: Value, vectors: Sequence[Value], transpose: bool, names: Sequence[str]) -> Array:
+    """Matrix times each vector, (batch, number of vectors, N): one gemm a sample. `names` are the products' nodes."""
     arrays = [v for v in vectors if isinstance(v, np.ndarray)]
     batch = matrix.batch if isinstance(matrix, Revealed) else max(len(v) for v in arrays)
     stacked = np.stack([np.broadcast_to(v, (batch, v.shape[-1])) for v in arrays], axis=1)
     if isinstance(matrix, Revealed):
-        return matrix.multiply(stacked, transpose)
+        return matrix.multiply(stacked, transpose, names)
     if isinstance(matrix, LowRank):
         near, far = (matrix.left, matrix.right) if transpose else (matrix.right, matrix.left)
         product: Array = np.matmul(np.matmul(stacked, near), far.swapaxes(1, 2))

@@ -6,20 +6,26 @@ entries are needed, which every matrix of the language has.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
-from tensorprog.program import MatMul, Matrix, Program
+from tensorprog.program import Input, MatMul, Matrix, Program
+from tensorprog.readings.blockwise import Blockwise
 from tensorprog.readings.draws import Array, entry_scale, shape, stream
 from tensorprog.readings.evaluate import Value
 from tensorprog.readings.joint import Joint
-from tensorprog.readings.realise import realise
+from tensorprog.readings.realise import realise, wanted
 from tensorprog.readings.revealed import Revealed
+from tensorprog.readings.sweep import plan, run_stages
 
 BATCH_NUMBERS = 16_384  # coordinates of a vector batch
+LARGE = 8192  # from this width on samples go one by one, in blocks of coordinates that threads share
 
 
 def batches(width: int, samples: range) -> Iterator[range]:
@@ -30,23 +36,50 @@ def batches(width: int, samples: range) -> Iterator[range]:
 
 
 def sample_exact(
-    joint: Joint, data: NDArray[np.float64], width: int, samples: range, seed: int, dtype: np.dtype[np.floating]
+    joint: Joint,
+    data: NDArray[np.float64],
+    width: int,
+    samples: range,
+    seed: int,
+    dtype: np.dtype[np.floating],
+    threads: int | None = None,
 ) -> Array:
-    """Values of every program of `joint` at these sample indices, (programs, len(samples)); see `realise`."""
+    """Values of every program of `joint` at these sample indices, (programs, len(samples)); see `realise`.
+
+    threads: share the coordinates of large widths; all cores by default.
+    """
     program, d0 = joint.program, data.shape[-1]
     expected = products(program)
+    places = {x: i for i, x in enumerate(x for x, node in program.nodes.items() if isinstance(node, MatMul))}
+    large = width >= LARGE
 
     def matrices(batch: range) -> dict[str, Value]:
         found: dict[str, Value] = {}
         for name, parameter in program.parameters.items():
             if isinstance(program.types[name], Matrix):
                 rows, cols = shape(program, name, width, d0)
-                fresh = partial(_fresh, seed, width, batch, name, dtype)
-                std = entry_scale(parameter, width, d0)
-                found[name] = Revealed(len(batch), rows, cols, std, fresh, expected[name], dtype)
+                fresh = partial(_fresh, seed, width, batch, name, dtype, places)
+                kind = Blockwise if large else Revealed
+                matrix = kind(len(batch), rows, cols, entry_scale(parameter, width, d0), fresh, expected[name], dtype)
+                matrix.pool = pool
+                found[name] = matrix
         return found
 
-    return realise(joint, data, width, batches(width, samples), seed, dtype, matrices)
+    given = {*program.parameters, *(x for x, node in program.nodes.items() if isinstance(node, Input))}
+    planned = plan(program.nodes, program.types, wanted(joint), given) if large else None
+
+    def execute(values: MutableMapping[str, Value]) -> None:
+        assert planned is not None
+        run_stages(program.nodes, program.types, planned, values, width, d0, pool)
+
+    parts = batches(width, samples)
+    with ThreadPoolExecutor(threads or cores()) as pool, threadpool_limits(1 if large else None, "blas"):
+        return realise(joint, data, width, parts, seed, dtype, matrices, execute if large else None)
+
+
+def cores() -> int:
+    """The cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def products(program: Program) -> dict[str, tuple[int, int]]:
@@ -64,12 +97,13 @@ def _fresh(
     batch: range,
     name: str,
     dtype: np.dtype[np.floating],
-    product: int,
-    transpose: bool,
+    places: Mapping[str, int],
+    node: str,
+    again: int,
     length: int,
 ) -> Array:
-    """The Gaussians of one product, a stream of its own for each (seed, width, sample, matrix, side, product)."""
+    """The Gaussians of one product, a stream of its own for each (seed, width, sample, matrix, product, repetition)."""
     values = np.empty((len(batch), length), dtype)
     for row, sample in enumerate(batch):
-        stream(seed, width, sample, name, int(transpose), product).standard_normal(length, dtype=dtype, out=values[row])
+        stream(seed, width, sample, name, places[node], again).standard_normal(length, dtype=dtype, out=values[row])
     return values

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, MutableMapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from tensorprog.readings.spectral import coordinates, spectral_norm
 Matrices = Callable[[range], dict[str, Value]]
 """The matrices of a batch of samples, entries scaled."""
 
+Execute = Callable[[MutableMapping[str, Value]], None]
+"""Compute what is wanted from what is given, in place."""
+
 
 def realise(
     joint: Joint,
@@ -27,15 +30,16 @@ def realise(
     seed: int,
     dtype: np.dtype[np.floating],
     matrices: Matrices,
+    execute: Execute | None = None,
 ) -> Array:
     """Values of every program of `joint` at the samples of these batches, (programs, samples).
 
-    An output's value as it is; for slots the spectral norm of the operator.
+    An output's value as it is; for slots the spectral norm of the operator. `execute` computes `wanted(joint)`, by
+    default node by node.
     """
     program, d0 = joint.program, data.shape[-1]
     inputs = input_values(program, data, dtype)
-    targets = [name for name in joint.outputs if name is not None] + joint.reads_of_operators()
-    steps = schedule(program.nodes, targets, {*program.parameters, *inputs})
+    steps = schedule(program.nodes, wanted(joint), {*program.parameters, *inputs})
     lengths = constant_lengths(program, width, d0)
     results = []
     for batch in batches:
@@ -45,7 +49,10 @@ def realise(
                 entries = draw(name, shape(program, name, width, d0), width, batch, seed, dtype)
                 entries *= dtype.type(entry_scale(parameter, width, d0))
                 values[name] = entries
-        run(program.nodes, steps, values, width, lengths)
+        if execute is None:
+            run(program.nodes, steps, values, width, lengths)
+        else:
+            execute(values)
         rows = []
         for index, output in enumerate(joint.outputs):
             if output is not None:
@@ -56,6 +63,11 @@ def realise(
                 rows.append(_operator_norm(joint, index, values, width, d0, batch, seed))
         results.append(np.stack(rows))
     return np.concatenate(results, axis=1)
+
+
+def wanted(joint: Joint) -> list[str]:
+    """Nodes whose values outputs and operators need."""
+    return [name for name in joint.outputs if name is not None] + joint.reads_of_operators()
 
 
 def constant_lengths(program: Program, width: int, d0: int) -> dict[str, int]:

@@ -14,7 +14,9 @@ A span is full when k reaches its dimension; whatever is left of a vector then i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -23,8 +25,8 @@ from tensorprog.readings.draws import Array
 DEPENDENT = 1e-10  # a remainder smaller than this part of the vector is rounding
 GROWTH = 8  # products by which a basis grows at least when it is full
 
-Draw = Callable[[int, bool, int], Array]
-"""(product, transpose, length) -> independent standard normals of every sample, (batch, length)."""
+Draw = Callable[[str, int, int], Array]
+"""(node of the product, how often it was computed before, length) -> fresh normals of every sample, (batch, length)."""
 
 
 class Span:
@@ -76,6 +78,8 @@ class Revealed:
     products: how many products of either side are expected, (by W, by Wᵀ), so that memory is allocated once.
     """
 
+    pool: ThreadPoolExecutor | None = None
+
     def __init__(
         self,
         batch: int,
@@ -90,17 +94,23 @@ class Revealed:
         right = Span(batch, min(products[0], cols), cols, rows, dtype)
         left = Span(batch, min(products[1], rows), rows, cols, dtype)
         self.spans = (right, left)
+        self.computed: Counter[str] = Counter()
 
-    def multiply(self, vectors: Array, transpose: bool) -> Array:
-        """(batch, number, N) -> (batch, number, M), one after the other."""
+    def multiply(self, vectors: Array, transpose: bool, names: Sequence[str]) -> Array:
+        """(batch, number, N) -> (batch, number, M), one after the other; `names` are the nodes of the products."""
         own, other = self.spans[transpose], self.spans[not transpose]
         own.reserve(vectors.shape[1])
         results = np.empty((self.batch, vectors.shape[1], own.products.shape[2]), vectors.dtype)
         for i in range(vectors.shape[1]):
-            results[:, i] = self._product(own, other, vectors[:, i], transpose)
+            results[:, i] = self._product(own, other, vectors[:, i], names[i])
         return results
 
-    def _product(self, own: Span, other: Span, x: Array, transpose: bool) -> Array:
+    def normals(self, name: str, length: int) -> Array:
+        """Fresh normals for a product: a stream of its own for each node, and each time that it is computed."""
+        self.computed[name] += 1
+        return self.draw(name, self.computed[name] - 1, length)
+
+    def _product(self, own: Span, other: Span, x: Array, name: str) -> Array:
         size = np.sqrt(np.vecdot(x, x))
         coefficients, rest = own.split(x)
         length = np.sqrt(np.vecdot(rest, rest))
@@ -110,14 +120,14 @@ class Revealed:
             return known
         scale = np.where(fresh, length, 0)
         q = rest * np.where(fresh, 1 / np.where(fresh, length, 1), 0)[:, None]
-        product = self._fresh(own, other, q, transpose)
+        product = self._fresh(own, other, q, name)
         product *= fresh[:, None]
         own.add(q, product)
         return known + scale[:, None] * product
 
-    def _fresh(self, own: Span, other: Span, q: Array, transpose: bool) -> Array:
+    def _fresh(self, own: Span, other: Span, q: Array, name: str) -> Array:
         """W q for a q orthogonal to all earlier ones."""
-        g = self.draw(own.count, transpose, own.products.shape[2]) * q.dtype.type(self.std)
+        g = self.normals(name, own.products.shape[2]) * q.dtype.type(self.std)
         if not other.count:
             return g
         seen = (other.images @ q[:, :, None])[:, :, 0] - (other.basis @ g[:, :, None])[:, :, 0]
