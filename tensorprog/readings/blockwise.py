@@ -76,12 +76,13 @@ class Blockwise(Revealed):
         if other.count:
             basis, images = other.vectors[0, : other.count], other.products[0, : other.count]
             seen = self._sum(q.shape[1], partial(_overlap, q, images))
-            seen -= self._sum(length, partial(_overlap, fresh, basis))
-        known = own.products[0, : own.count]
+            seen -= self.std * self._sum(length, partial(_overlap, fresh, basis))
+        known, std = own.products[0, : own.count], fresh.dtype.type(self.std)
         result = np.empty((number, length), fresh.dtype)
         coefficients, mixing = coefficients.astype(fresh.dtype), mixing.astype(fresh.dtype)
 
         def finish(s: slice) -> None:
+            fresh[:, s] *= std
             if other.count:
                 fresh[:, s] += seen @ basis[:, s]
             result[:, s] = mixing @ fresh[:, s]
@@ -93,11 +94,10 @@ class Blockwise(Revealed):
         return result
 
     def _draw_rows(self, rows: Array, names: Sequence[str]) -> None:
-        """Fresh entries of every row, each from a stream of its own."""
+        """Fresh normals in every row, each from a stream of its own."""
 
         def row(i: int) -> None:
-            rows[i] = self.normals(names[i], rows.shape[1])[0]
-            rows[i] *= rows.dtype.type(self.std)
+            self.normals(names[i], rows[i : i + 1])
 
         for _ in self.pool.map(row, range(len(rows))):
             pass

@@ -58,7 +58,7 @@ def sample_exact(
         for name, parameter in program.parameters.items():
             if isinstance(program.types[name], Matrix):
                 rows, cols = shape(program, name, width, d0)
-                fresh = partial(_fresh, seed, width, batch, name, dtype, places)
+                fresh = partial(_fresh, seed, width, batch, name, places)
                 kind = Blockwise if large else Revealed
                 matrix = kind(len(batch), rows, cols, entry_scale(parameter, width, d0), fresh, expected[name], dtype)
                 matrix.pool = pool
@@ -96,14 +96,11 @@ def _fresh(
     width: int,
     batch: range,
     name: str,
-    dtype: np.dtype[np.floating],
     places: Mapping[str, int],
     node: str,
     again: int,
-    length: int,
-) -> Array:
+    target: Array,
+) -> None:
     """The Gaussians of one product, a stream of its own for each (seed, width, sample, matrix, product, repetition)."""
-    values = np.empty((len(batch), length), dtype)
-    for row, sample in enumerate(batch):
-        stream(seed, width, sample, name, places[node], again).standard_normal(length, dtype=dtype, out=values[row])
-    return values
+    for row, sample in zip(target, batch, strict=True):
+        stream(seed, width, sample, name, places[node], again).standard_normal(dtype=target.dtype, out=row)

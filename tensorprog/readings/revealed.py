@@ -25,8 +25,8 @@ from tensorprog.readings.draws import Array
 DEPENDENT = 1e-10  # a remainder smaller than this part of the vector is rounding
 GROWTH = 8  # products by which a basis grows at least when it is full
 
-Draw = Callable[[str, int, int], Array]
-"""(node of the product, how often it was computed before, length) -> fresh normals of every sample, (batch, length)."""
+Draw = Callable[[str, int, Array], None]
+"""(node of the product, how often it was computed before, target (batch, length)): fill with fresh normals."""
 
 
 class Span:
@@ -105,10 +105,10 @@ class Revealed:
             results[:, i] = self._product(own, other, vectors[:, i], names[i])
         return results
 
-    def normals(self, name: str, length: int) -> Array:
+    def normals(self, name: str, target: Array) -> None:
         """Fresh normals for a product: a stream of its own for each node, and each time that it is computed."""
         self.computed[name] += 1
-        return self.draw(name, self.computed[name] - 1, length)
+        self.draw(name, self.computed[name] - 1, target)
 
     def _product(self, own: Span, other: Span, x: Array, name: str) -> Array:
         size = np.sqrt(np.vecdot(x, x))
@@ -127,7 +127,9 @@ class Revealed:
 
     def _fresh(self, own: Span, other: Span, q: Array, name: str) -> Array:
         """W q for a q orthogonal to all earlier ones."""
-        g = self.normals(name, own.products.shape[2]) * q.dtype.type(self.std)
+        g = np.empty((self.batch, own.products.shape[2]), q.dtype)
+        self.normals(name, g)
+        g *= q.dtype.type(self.std)
         if not other.count:
             return g
         seen = (other.images @ q[:, :, None])[:, :, 0] - (other.basis @ g[:, :, None])[:, :, 0]

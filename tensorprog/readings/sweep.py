@@ -1,8 +1,9 @@
 """Running a program at large width: vectors pass through the cache once between products.
 
-Instructions are put into stages. A stage begins with the products whose vectors are ready, then one sweep over blocks of
-coordinates computes everything else: coordinatewise nodes of a block follow each other in the cache, averages are summed
-block by block in a fixed order, and only vectors that a later stage reads are ever stored. Two threads share the blocks.
+Instructions are put into stages. A stage begins with the products whose vectors are ready, then one sweep over blocks
+of coordinates computes everything else: coordinatewise nodes of a block follow each other in the cache, averages are
+summed block by block in a fixed order, and only vectors that a later stage reads are ever stored. Threads share the
+blocks.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import numpy as np
 
 from tensorprog.program import Constant, Instruction, MatMul, Moment, Scalar, Vector, ancestors, operands
 from tensorprog.program.types import Type, Width
-from tensorprog.readings.draws import Array
 from tensorprog.readings.evaluate import Value, compute, multiply_matrix
 
 BLOCK = 8192  # coordinates: some tens of vectors of a block fit a core's cache
