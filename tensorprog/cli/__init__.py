@@ -24,10 +24,11 @@ from cyclopts import App, CycloptsError, Parameter, Token
 from tensorprog.architectures import ARCHITECTURES
 from tensorprog.architectures._loading import load
 from tensorprog.cli.study import MAX_INPUTS, Study
-from tensorprog.cli.texts import first_given, read_kappa, read_widths, scaled
+from tensorprog.cli.texts import first_given, read_bytes, read_kappa, read_widths, scaled
 from tensorprog.errors import OrderError, SamplingError, TensorProgramError
 from tensorprog.program import PRESETS, Program
 from tensorprog.readings import derive
+from tensorprog.readings.exact import cores
 from tensorprog.report import Report, verify
 from tensorprog.version import VERSION
 
@@ -210,6 +211,8 @@ def verify_(
     positions: Positions = None,
     margin: Annotated[float, Parameter(help="Margin of the test on the exponent.")] = 0.1,
     workers: Annotated[Whole | None, Parameter(help="Processes; all cores by default.")] = None,
+    method: Annotated[Literal["auto", "dense", "exact"], Parameter(help="How weights are sampled.")] = "auto",
+    memory: Annotated[str | None, Parameter(help="Memory to use, as in 4GiB; half of the free one by default.")] = None,
     json: Json = False,
     out: Folder = None,
     typed: Annotated[str | None, Parameter(parse=False)] = None,
@@ -232,7 +235,9 @@ def verify_(
         points=study.points,
         operator_samples=operator_samples,
         margin=margin,
-        workers=_cores() if workers is None else workers,
+        workers=cores() if workers is None else workers,
+        method=method,
+        memory=None if memory is None else read_bytes(memory),
         progress=True,
         name=study.title,
         provenance={"command": typed, "options": study.texts, "inputs": inputs},
@@ -267,11 +272,6 @@ def _summary(report: Report, out: Path | None, seconds: float) -> str:
     """One line a correlation with its verdict, what follows, where the page is, and the time it took."""
     page = [] if out is None else [f"report: {out / 'report.html'}"]
     return "\n".join([str(report), "", *page, f"{seconds:.1f} seconds"])
-
-
-def _cores() -> int:
-    """The cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _fail(message: object) -> int:

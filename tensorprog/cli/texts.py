@@ -46,6 +46,15 @@ def read_kappa(text: str) -> Fraction:
         raise ExpressionError(f"--kappa: {error}") from None
 
 
+def read_bytes(text: str) -> int:
+    """An amount of memory: 4GiB, 500MB, or a number of bytes."""
+    found = re.fullmatch(r"(\d{1,15})\s*([kMGT]?)(i?)B?", text, re.ASCII)
+    if found is None or not int(found[1]):
+        raise SamplingError(f"--memory {text!r} is no amount of memory; write it as 4GiB or 500MB")
+    base = 1024 if found[3] else 1000
+    return int(found[1]) * int(base ** " kMGT".index(found[2] or " "))
+
+
 def read_widths(text: str) -> tuple[int, ...]:
     span = re.fullmatch(r"(\d{1,9})\.\.(\d{1,9})", text, re.ASCII)
     if span:

@@ -1,16 +1,16 @@
 """Readings: programs in, answers out."""
 
-from tensorprog.readings.dense import sample_dense
 from tensorprog.readings.derive import BAR, all_orders, derive, reparametrised
 from tensorprog.readings.draws import check_width, draw
 from tensorprog.readings.inputs import check_data
 from tensorprog.readings.joint import Joint
-from tensorprog.readings.sample import as_norms, check_request, sample
+from tensorprog.readings.sample import READINGS, as_norms, check_memory, check_request, reading_of, sample
 from tensorprog.readings.symmetry import odd_flip
 from tensorprog.readings.table import Derivation, Entry, Step, Table, WeakCorrelation
 
 __all__ = [
     "BAR",
+    "READINGS",
     "Derivation",
     "Entry",
     "Joint",
@@ -20,12 +20,13 @@ __all__ = [
     "all_orders",
     "as_norms",
     "check_data",
+    "check_memory",
     "check_request",
     "check_width",
     "derive",
     "draw",
     "odd_flip",
+    "reading_of",
     "reparametrised",
     "sample",
-    "sample_dense",
 ]

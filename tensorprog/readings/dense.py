@@ -28,8 +28,17 @@ def batches(program: Program, width: int, samples: range, d0: int) -> Iterator[r
 
 
 def sample_dense(
-    joint: Joint, data: NDArray[np.float64], width: int, samples: range, seed: int, dtype: np.dtype[np.floating]
+    joint: Joint,
+    data: NDArray[np.float64],
+    width: int,
+    samples: range,
+    seed: int,
+    dtype: np.dtype[np.floating],
+    threads: int | None = None,
 ) -> Array:
-    """Values of every program of `joint` at these sample indices, (programs, len(samples)); see `realise`."""
+    """Values of every program of `joint` at these sample indices, (programs, len(samples)); see `realise`.
+
+    threads: of BLAS, as the caller has set them; nothing else runs in parallel here.
+    """
     parts = batches(joint.program, width, samples, data.shape[-1])
     return realise(joint, data, width, parts, seed, dtype, lambda batch: {})

@@ -28,9 +28,14 @@ BATCH_NUMBERS = 16_384  # coordinates of a vector batch
 LARGE = 8192  # from this width on samples go one by one, in blocks of coordinates that threads share
 
 
+def batch_size(width: int) -> int:
+    """Samples computed together: many at small widths, one by one at large ones."""
+    return max(1, BATCH_NUMBERS // width)
+
+
 def batches(width: int, samples: range) -> Iterator[range]:
-    """Consecutive runs of samples: many at small widths, one by one at large ones."""
-    size = max(1, BATCH_NUMBERS // width)
+    """Consecutive runs of samples."""
+    size = batch_size(width)
     for first in range(samples.start, samples.stop, size):
         yield range(first, min(first + size, samples.stop))
 

@@ -10,13 +10,15 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from tensorprog.errors import SamplingError
 from tensorprog.program import Program
+from tensorprog.readings.costs import fastest, free_memory, memory
 from tensorprog.readings.dense import sample_dense
 from tensorprog.readings.draws import check_width
-from tensorprog.readings.exact import sample_exact
+from tensorprog.readings.exact import batch_size, sample_exact
 from tensorprog.readings.inputs import check_data
 from tensorprog.readings.joint import Joint
 
-METHODS = {"auto": sample_dense, "dense": sample_dense, "exact": sample_exact}
+READINGS = {"dense": sample_dense, "exact": sample_exact}
+METHODS = ("auto", *READINGS)
 
 
 @overload
@@ -55,13 +57,15 @@ def sample(
     data: (inputs, d0), or (inputs, positions, d0) for sequences.
     width: n. samples: how many initialisations. seed: of all random streams; sample i has streams of its own, so its
         value depends neither on `samples` nor on how the work is batched.
-    method: "dense" draws the matrices; "auto" picks the fastest reading there is.
+    method: "dense" draws the matrices, "exact" reveals them product by product, with the same law; "auto" takes the
+        faster one (`costs`). The random numbers of the two differ.
     dtype: float64 or float32.
 
     Returns (samples,) float64: signed values for D = 0, Euclidean norms for D = 1, spectral norms (relative error
     1e-6) for D = 2.
 
-    Raises DataError, SamplingError for bad data, widths, counts, seeds or methods.
+    Raises DataError, SamplingError for bad data, widths, counts, seeds or methods, and when half of the free memory is
+    not enough for one sample.
     """
     programs = [c] if isinstance(c, Program) else list(c)
     if not programs:
@@ -69,9 +73,33 @@ def sample(
     kind = check_request(samples, seed, method, dtype)
     joint = Joint.of([_single(program) for program in programs])
     array = check_data(joint.program, data)
-    values = METHODS[method](joint, array, check_width(joint.program, width), range(samples), seed, kind)
+    n = check_width(joint.program, width)
+    reading = reading_of(joint.program, n, array.shape[-1], method)
+    check_memory(joint.program, [n], array.shape[-1], method)
+    values = READINGS[reading](joint, array, n, range(samples), seed, kind)
     found = [as_norms(program, row) for program, row in zip(programs, values, strict=True)]
     return found[0] if isinstance(c, Program) else found
+
+
+def reading_of(program: Program, width: int, d0: int, method: str) -> str:
+    """The reading that a method means at this width: "dense" or "exact"."""
+    return fastest(program, width, d0, batch_size(width)) if method == "auto" else method
+
+
+def check_memory(
+    program: Program, widths: Sequence[int], d0: int, method: str, budget: int | None = None, workers: int = 1
+) -> None:
+    """Raise SamplingError unless a sample for each worker fits the budget, by default half of the free memory."""
+    limit = free_memory() // 2 if budget is None else budget
+    needs = {n: workers * memory(program, n, d0, reading_of(program, n, d0, method)) for n in widths}
+    worst = max(needs, key=needs.__getitem__)
+    if needs[worst] > limit:
+        fitting = ", ".join(str(n) for n in widths if needs[n] <= limit) or "none of those given"
+        raise SamplingError(
+            f"width {worst} needs about {needs[worst]} bytes by the {reading_of(program, worst, d0, method)} reading "
+            f"in {workers} process(es), {limit} may be used; widths that fit: {fitting}; use them, more memory, or "
+            "fewer workers"
+        )
 
 
 def check_request(samples: object, seed: object, method: str, dtype: DTypeLike) -> np.dtype[np.floating]:

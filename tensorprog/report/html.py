@@ -175,6 +175,7 @@ def _run(report: Report) -> Iterator[tuple[str, str]]:
     for key, value in run.options.items():
         yield key, str(value)
     yield "processor", run.cpu
+    yield "reading", run.method
     yield "workers", f"{run.workers}, with {run.threads} BLAS threads each"
     yield "BLAS", "; ".join(run.blas)
     yield "versions", ", ".join(f"{key} {value}" for key, value in run.versions.items())

@@ -84,6 +84,7 @@ class Run:
     data_digest: str
     program_digest: str
     seconds: float
+    method: str = "auto"
     command: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     inputs: str | None = None
@@ -169,6 +170,8 @@ def verify(
     operator_samples: int | None = None,
     margin: float = 0.1,
     workers: int = 1,
+    method: str = "auto",
+    memory: int | None = None,
     progress: bool = True,
     name: str = "program",
     provenance: Mapping[str, Any] | None = None,
@@ -183,7 +186,9 @@ def verify(
     operator_samples: initialisations for D = 2, a fifth of `samples` by default (at least 2).
     seed: of all random streams, bootstrap included.
     margin: of the equivalence test on the exponent.
-    workers: processes. progress: show a bar on a terminal. name, provenance: go into the report.
+    workers: processes. method: the reading, as in `tp.sample`. memory: bytes that all processes together may use, by
+        default half of what is free.
+    progress: show a bar on a terminal. name, provenance: go into the report.
 
     Raises OrderError, DataError, SamplingError before any work starts.
     """
@@ -195,7 +200,9 @@ def verify(
     kept = check_widths(widths, [program])
     array = check_data(program.restricted([f"F{max(max(e.points) for e in table)}"]), data)
     counts = [few if entry.D == 2 else samples for entry in table]
-    values = measure(programs, array, kept, counts, seed, workers=workers, progress=progress)
+    values = measure(
+        programs, array, kept, counts, seed, workers=workers, progress=progress, method=method, memory=memory
+    )
     measurements = tuple(
         Measurement(entry, kept, tuple(found), _verdict(entry, kept, found, margin, seed))
         for entry, found in zip(table, values, strict=True)
@@ -208,6 +215,7 @@ def verify(
         seed=seed,
         workers=workers,
         threads=threads_of(workers),
+        method=method,
         data_shape=array.shape,
         data_digest=hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest(),
         program_digest=program.digest,

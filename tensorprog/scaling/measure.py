@@ -20,7 +20,19 @@ from tqdm import tqdm
 
 from tensorprog.errors import SamplingError
 from tensorprog.program import Program
-from tensorprog.readings import BAR, Joint, as_norms, check_data, check_request, check_width, sample_dense
+from tensorprog.readings import (
+    BAR,
+    READINGS,
+    Joint,
+    as_norms,
+    check_data,
+    check_memory,
+    check_request,
+    check_width,
+    reading_of,
+)
+from tensorprog.readings.costs import seconds
+from tensorprog.readings.exact import batch_size
 
 JOBS_A_WIDTH = 16
 Array = NDArray[np.float64]
@@ -44,12 +56,18 @@ class Task:
     seed: int
     dtype: np.dtype[np.floating]
     threads: int
+    method: str = "auto"
+
+    def reading(self, job: Job) -> str:
+        """The reading that computes a job."""
+        return reading_of(self.joints[job.group].program, job.width, self.data.shape[-1], self.method)
 
     def __call__(self, job: Job) -> Array:
         """(programs of the group, samples of the job)."""
         try:
             with threadpool_limits(self.threads), np.errstate(all="ignore"):
-                values = sample_dense(self.joints[job.group], self.data, job.width, job.samples, self.seed, self.dtype)
+                read, joint = READINGS[self.reading(job)], self.joints[job.group]
+                values = read(joint, self.data, job.width, job.samples, self.seed, self.dtype, self.threads)
         except np.linalg.LinAlgError:
             values = np.array(np.nan)
         if not np.isfinite(values).all():
@@ -92,6 +110,8 @@ def measure(
     *,
     workers: int = 1,
     progress: bool = False,
+    method: str = "auto",
+    memory: int | None = None,
 ) -> list[list[Array]]:
     """Samples of the norm of every program at every width.
 
@@ -100,19 +120,24 @@ def measure(
     programs: correlations of one architecture. samples: how many of each; programs with equal counts share work.
     data, widths, seed: as in `tp.sample`.
     workers: processes; 1 stays in this one. progress: a bar on the terminal after two seconds.
+    method: as in `tp.sample`. memory: bytes that all processes together may use, by default half of what is free.
 
     Returns one list a program, with an array (samples,) of ‖C‖ a width.
+
+    Raises SamplingError before any work when a width does not fit the memory.
     """
     kept = check_widths(widths, programs)
     check_counts(samples)
-    dtype = check_request(2, seed, "dense", np.float64)
+    dtype = check_request(2, seed, method, np.float64)
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise SamplingError(f"workers={workers!r} must be a positive integer")
     counts = sorted(set(samples))
     groups = [[i for i, count in enumerate(samples) if count == wanted] for wanted in counts]
     joints = tuple(Joint.of([programs[i] for i in group]) for group in groups)
     array = check_data(max((joint.program for joint in joints), key=lambda p: p.inputs), data)
-    task = Task(joints, array, seed, dtype, threads_of(workers))
+    task = Task(joints, array, seed, dtype, threads_of(workers), method)
+    for joint in joints:
+        check_memory(joint.program, kept, array.shape[-1], method, memory, workers)
     jobs = [
         Job(group, width, part)
         for width in reversed(kept)
@@ -137,10 +162,10 @@ def _cut(count: int, workers: int) -> Iterator[range]:
 
 
 def _run(task: Task, jobs: Sequence[Job], workers: int, progress: bool) -> dict[Job, Array]:
-    total = sum(_cost(job) for job in jobs)
+    total = sum(_cost(task, job) for job in jobs)
     hidden = None if progress else True  # None: hidden unless on a terminal
     with tqdm(total=total, desc="sampling", delay=2, disable=hidden, bar_format=BAR) as bar:
-        return _collect(task, jobs, workers, lambda job: bar.update(_cost(job)))
+        return _collect(task, jobs, workers, lambda job: bar.update(_cost(task, job)))
 
 
 def _collect(task: Task, jobs: Sequence[Job], workers: int, finished: Callable[[Job], object]) -> dict[Job, Array]:
@@ -162,9 +187,10 @@ def _collect(task: Task, jobs: Sequence[Job], workers: int, finished: Callable[[
     return done
 
 
-def _cost(job: Job) -> int:
-    """Arithmetic of a job up to a constant: matrices dominate."""
-    return len(job.samples) * job.width**2
+def _cost(task: Task, job: Job) -> float:
+    """Seconds of a job's products, about."""
+    program, d0 = task.joints[job.group].program, task.data.shape[-1]
+    return len(job.samples) * seconds(program, job.width, d0, batch_size(job.width))[task.reading(job)]
 
 
 _installed: list[Task] = []

@@ -1,0 +1,102 @@
+"""What a sample costs in time and memory by either reading, and which of them `auto` takes.
+
+The constants are measured (benchmarks/readings.py fits them again); they matter where the two readings cost about the
+same, and there only their ratio does.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+from tensorprog.program import Free, MatMul, Matrix, Program, operands
+from tensorprog.readings.draws import shape
+from tensorprog.readings.spectral import depends_on
+
+DRAW = 8e-9  # seconds for a fresh Gaussian
+READ = 0.6e-9  # for an entry of a dense matrix in a product
+PROJECT = 2.2e-9  # for a coordinate of a vector against one vector of a span, all passes of a revealed product together
+CALL = 150e-6  # of a revealed product, whatever its width, shared by the samples of a batch
+ITERATIONS = 20  # of a spectral norm, typically
+BYTES = 8
+
+
+@dataclass(frozen=True)
+class Use:
+    """How a matrix of a program is used: its shape at one width, and products with it and with its transpose."""
+
+    rows: int
+    cols: int
+    products: int
+    transposed: int
+
+    @property
+    def total(self) -> int:
+        return self.products + self.transposed
+
+    @property
+    def spans(self) -> tuple[int, int]:
+        """Sizes of the two spans when all products are done."""
+        return min(self.products, self.cols), min(self.transposed, self.rows)
+
+
+def uses(program: Program, width: int, d0: int) -> list[Use]:
+    """The matrices of a program; products that a spectral norm repeats count as often as it takes, typically."""
+    nodes = program.nodes
+    moving = depends_on(nodes, {x for x, v in nodes.items() if isinstance(v, Free)}, lambda x: operands(nodes[x]))
+    counts: dict[tuple[str, bool], int] = {}
+    for name, node in nodes.items():
+        if isinstance(node, MatMul) and not isinstance(nodes[node.matrix], Free):
+            key = node.matrix, node.transpose
+            counts[key] = counts.get(key, 0) + (ITERATIONS if name in moving else 1)
+    found = []
+    for name in program.parameters:
+        if isinstance(program.types[name], Matrix):
+            rows, cols = shape(program, name, width, d0)
+            found.append(Use(rows, cols, counts.get((name, False), 0), counts.get((name, True), 0)))
+    return found
+
+
+def seconds(program: Program, width: int, d0: int, batch: int) -> Mapping[str, float]:
+    """Time of the products of one sample by each reading; what both share is left out."""
+    dense = exact = 0.0
+    for use in uses(program, width, d0):
+        dense += use.rows * use.cols * (DRAW + READ * use.total)
+        (right, left), both = use.spans, (use.rows + use.cols) / 2
+        exact += DRAW * (right * use.rows + left * use.cols) + CALL * use.total / batch
+        exact += PROJECT * both * (right + left) ** 2 / 2
+    return {"dense": dense, "exact": exact}
+
+
+def fastest(program: Program, width: int, d0: int, batch: int) -> str:
+    """The reading that `auto` takes."""
+    found = seconds(program, width, d0, batch)
+    return min(found, key=found.__getitem__)
+
+
+def memory(program: Program, width: int, d0: int, method: str) -> int:
+    """Bytes that one sample needs at the peak, about: its matrices or spans, and its vectors."""
+    vectors = sum(
+        prod(shape(program, name, width, d0)) for name, kind in program.types.items() if not isinstance(kind, Matrix)
+    )
+    if method == "dense":
+        return BYTES * (sum(use.rows * use.cols for use in uses(program, width, d0)) + vectors)
+    spans = sum(sum(use.spans) * (use.rows + use.cols) for use in uses(program, width, d0))
+    stored = sum(
+        prod(shape(program, node.vector, width, d0)) for node in program.nodes.values() if isinstance(node, MatMul)
+    )
+    return BYTES * (spans + 3 * stored)
+
+
+def free_memory() -> int:
+    """Bytes that a new process may use without swapping, as the system tells; all physical memory where it does not."""
+    try:
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
