@@ -20,6 +20,7 @@ DRAW = 8e-9  # seconds for a fresh Gaussian
 READ = 0.6e-9  # for an entry of a dense matrix in a product
 PROJECT = 2.2e-9  # for a coordinate of a vector against one vector of a span, all passes of a revealed product together
 CALL = 150e-6  # of a revealed product, whatever its width, shared by the samples of a batch
+STREAM = 18e-6  # of the random stream of a revealed product
 ITERATIONS = 20  # of a spectral norm, typically
 BYTES = 8
 
@@ -66,7 +67,7 @@ def seconds(program: Program, width: int, d0: int, batch: int) -> Mapping[str, f
     for use in uses(program, width, d0):
         dense += use.rows * use.cols * (DRAW + READ * use.total)
         (right, left), both = use.spans, (use.rows + use.cols) / 2
-        exact += DRAW * (right * use.rows + left * use.cols) + CALL * use.total / batch
+        exact += DRAW * (right * use.rows + left * use.cols) + STREAM * (right + left) + CALL * use.total / batch
         exact += PROJECT * both * (right + left) ** 2 / 2
     return {"dense": dense, "exact": exact}
 

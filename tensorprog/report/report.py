@@ -200,9 +200,8 @@ def verify(
     kept = check_widths(widths, [program])
     array = check_data(program.restricted([f"F{max(max(e.points) for e in table)}"]), data)
     counts = [few if entry.D == 2 else samples for entry in table]
-    values = measure(
-        programs, array, kept, counts, seed, workers=workers, progress=progress, method=method, memory=memory
-    )
+    ways: dict[str, Any] = {"workers": workers, "method": method, "memory": memory}
+    values = measure(programs, array, kept, counts, seed, progress=progress, **ways)
     measurements = tuple(
         Measurement(entry, kept, tuple(found), _verdict(entry, kept, found, margin, seed))
         for entry, found in zip(table, values, strict=True)
