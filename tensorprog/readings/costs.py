@@ -27,21 +27,21 @@ BYTES = 8
 
 @dataclass(frozen=True)
 class Use:
-    """How a matrix of a program is used: its shape at one width, and products with it and with its transpose."""
+    """How a matrix of a program is used: its shape at one width, products with it, and with its transpose."""
 
     rows: int
     cols: int
     products: int
-    transposed: int
+    returned: int
 
     @property
     def total(self) -> int:
-        return self.products + self.transposed
+        return self.products + self.returned
 
     @property
     def spans(self) -> tuple[int, int]:
         """Sizes of the two spans when all products are done."""
-        return min(self.products, self.cols), min(self.transposed, self.rows)
+        return min(self.products, self.cols), min(self.returned, self.rows)
 
 
 def uses(program: Program, width: int, d0: int) -> list[Use]:
