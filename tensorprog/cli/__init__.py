@@ -32,6 +32,7 @@ from tensorprog.readings.exact import cores
 from tensorprog.report import Report, verify
 from tensorprog.version import VERSION
 
+STORE = "samples.sqlite"
 GOOD, REFUTED, WRONG, BROKEN_PIPE, INTERRUPTED = 0, 1, 2, 141, 130
 
 
@@ -238,6 +239,7 @@ def verify_(
         workers=cores() if workers is None else workers,
         method=method,
         memory=None if memory is None else read_bytes(memory),
+        store=None if out is None else out / STORE,
         progress=True,
         name=study.title,
         provenance={"command": typed, "options": study.texts, "inputs": inputs},

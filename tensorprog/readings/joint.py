@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 
 from tensorprog.program import Builder, Free, Parameter, Program, Slot, operands
 from tensorprog.readings.spectral import depends_on
@@ -38,6 +39,11 @@ class Joint:
         ends = {f"C{i}": name for i, name in enumerate(outputs) if name is not None}
         whole = builder.build(ends, [slot for group in slots for slot in group])
         return Joint(whole, tuple(outputs), tuple(slots))
+
+    @cached_property
+    def digest(self) -> str:
+        """Of all programs, in their order."""
+        return sha256(repr((self.program.digest, self.outputs, self.slots)).encode()).hexdigest()
 
     @cached_property
     def moving(self) -> set[str]:

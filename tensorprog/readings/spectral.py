@@ -109,14 +109,16 @@ def spectral_norm(operator: Callable[[Array], Array], start: Array) -> Array:
     operator: (batch, size) -> (batch, size), symmetric, samples independent.
     start: (batch, size), random: its component along the extreme eigenvector must not vanish.
 
-    Lanczos with full reorthogonalisation; stops when, for every sample, the bound residual²/gap (Parlett, The Symmetric
-    Eigenvalue Problem, section 11.7) and the change over the last steps are below the tolerance.
+    Lanczos with full reorthogonalisation. A sample's value is final when the bound residual²/gap (Parlett, The
+    Symmetric Eigenvalue Problem, section 11.7) and the change since the check before are below the tolerance; it does
+    not depend on the others of the batch.
     """
     batch, size = start.shape
     basis = [_normalised(start)[0]]
     alphas: list[Array] = []
     betas: list[Array] = []
     largest: Array = np.zeros(batch)
+    final = np.zeros(batch, dtype=bool)
     for step in range(1, min(size, MAX_ITERATIONS) + 1):
         image = operator(basis[-1])
         alphas.append(np.vecdot(basis[-1], image))
@@ -125,9 +127,14 @@ def spectral_norm(operator: Callable[[Array], Array], start: Array) -> Array:
             image = image - (stacked.swapaxes(1, 2) @ (stacked @ image[:, :, None]))[:, :, 0]
         following, beta = _normalised(image)
         betas.append(beta)
-        if step % CHECK_EVERY == 0 or step == size or np.all(beta <= TOLERANCE * np.abs(alphas[-1])):
-            before, (largest, error) = largest, _extreme(alphas, betas)
-            if np.all((error <= TOLERANCE * largest) & (np.abs(largest - before) <= TOLERANCE * largest)):
+        regular = step % CHECK_EVERY == 0 or step == size
+        checked = ~final & (regular | (beta <= TOLERANCE * np.abs(alphas[-1])))
+        if checked.any():
+            now, error = _extreme(alphas, betas)
+            settled = (error <= TOLERANCE * now) & (np.abs(now - largest) <= TOLERANCE * now)
+            largest = np.where(checked, now, largest)
+            final |= checked & settled
+            if final.all():
                 return largest
         basis.append(following)
     return largest

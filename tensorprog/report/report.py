@@ -9,6 +9,7 @@ import os
 import platform
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -172,6 +173,8 @@ def verify(
     workers: int = 1,
     method: str = "auto",
     memory: int | None = None,
+    store: str | Path | None = None,
+    executor: Executor | None = None,
     progress: bool = True,
     name: str = "program",
     provenance: Mapping[str, Any] | None = None,
@@ -188,6 +191,8 @@ def verify(
     margin: of the equivalence test on the exponent.
     workers: processes. method: the reading, as in `tp.sample`. memory: bytes that all processes together may use, by
         default half of what is free.
+    store: a file that keeps finished samples; run again after a stop, the same call goes on from there.
+    executor: any `concurrent.futures.Executor` to use instead of processes of this machine.
     progress: show a bar on a terminal. name, provenance: go into the report.
 
     Raises OrderError, DataError, SamplingError before any work starts.
@@ -200,8 +205,8 @@ def verify(
     kept = check_widths(widths, [program])
     array = check_data(program.restricted([f"F{max(max(e.points) for e in table)}"]), data)
     counts = [few if entry.D == 2 else samples for entry in table]
-    ways: dict[str, Any] = {"workers": workers, "method": method, "memory": memory}
-    values = measure(programs, array, kept, counts, seed, progress=progress, **ways)
+    ways: dict[str, Any] = {"workers": workers, "executor": executor, "store": store, "progress": progress}
+    values = measure(programs, array, kept, counts, seed, method=method, memory=memory, **ways)
     measurements = tuple(
         Measurement(entry, kept, tuple(found), _verdict(entry, kept, found, margin, seed))
         for entry, found in zip(table, values, strict=True)

@@ -1,0 +1,204 @@
+"""Cutting a run into jobs of less than a second, here or in other processes, and keeping what is finished."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+from tensorprog.errors import SamplingError
+from tensorprog.readings import BAR, READINGS, Joint, reading_of
+from tensorprog.readings.costs import seconds
+from tensorprog.readings.exact import batch_size
+from tensorprog.scaling.store import Store
+
+Array = NDArray[np.float64]
+TARGET = 0.4  # seconds a job should take, so that at most a second's work is lost
+QUEUED = 2  # jobs under way for each worker
+
+
+@dataclass(frozen=True)
+class Block:
+    """The samples 0 … count - 1 of one group of programs at one width."""
+
+    group: int
+    width: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """Some consecutive samples of a block."""
+
+    group: int
+    width: int
+    samples: range
+
+
+@dataclass(frozen=True)
+class Task:
+    """What every job of a run shares; sent to each worker once."""
+
+    joints: tuple[Joint, ...]
+    data: Array
+    seed: int
+    dtype: np.dtype[np.floating]
+    threads: int
+    method: str = "auto"
+
+    def reading(self, group: int, width: int) -> str:
+        """The reading that computes a block."""
+        return reading_of(self.joints[group].program, width, self.data.shape[-1], self.method)
+
+    def expected(self, group: int, width: int) -> float:
+        """Seconds that a sample takes, about."""
+        program, d0 = self.joints[group].program, self.data.shape[-1]
+        return seconds(program, width, d0, batch_size(width))[self.reading(group, width)]
+
+    def __call__(self, job: Job) -> tuple[Array, float]:
+        """(programs of the group, samples of the job), and the seconds it took."""
+        start = time.perf_counter()
+        try:
+            with threadpool_limits(self.threads), np.errstate(all="ignore"):
+                read, joint = READINGS[self.reading(job.group, job.width)], self.joints[job.group]
+                values = read(joint, self.data, job.width, job.samples, self.seed, self.dtype, self.threads)
+        except np.linalg.LinAlgError:
+            values = np.array(np.nan)
+        if not np.isfinite(values).all():
+            raise SamplingError(
+                f"samples at width {job.width} are not finite: numbers overflow; use smaller inputs or weight_std"
+            )
+        return np.asarray(values, dtype=np.float64), time.perf_counter() - start
+
+
+def run_blocks(
+    task: Task,
+    blocks: Sequence[Block],
+    workers: int,
+    store: Store | None,
+    executor: Executor | None,
+    progress: bool,
+) -> dict[tuple[int, int], Array]:
+    """(group, width) -> values (programs, count); what the store has is not computed again."""
+    found: dict[tuple[int, int], Array] = {}
+    runs: dict[tuple[int, int], int] = {}
+    missing: list[tuple[Block, range]] = []
+    for block in blocks:
+        key, joint = (block.group, block.width), task.joints[block.group]
+        found[key] = np.full((len(joint.outputs), block.count), np.nan)
+        known: dict[int, Array] = {}
+        if store is not None:
+            runs[key] = store.run(joint, task.data, task.seed, task.dtype, task.reading(*key), block.width)
+            known = store.known(runs[key], len(joint.outputs))
+        for sample in sorted(known):
+            if sample < block.count:
+                found[key][:, sample] = known[sample]
+        missing += [(block, part) for part in _runs([i for i in range(block.count) if i not in known])]
+
+    def finish(job: Job, values: Array) -> None:
+        key = job.group, job.width
+        found[key][:, job.samples.start : job.samples.stop] = values
+        if store is not None:
+            store.add(runs[key], job.samples, values)
+
+    total = sum(len(part) * task.expected(block.group, block.width) for block, part in missing)
+    hidden = None if progress else True  # None: hidden unless on a terminal
+    with tqdm(total=total, desc="sampling", delay=2, disable=hidden, bar_format=BAR) as bar:
+        cutter = _Cutter(task, missing)
+        with _submitting(task, workers, executor) as submit:
+            for job, values in _carried_out(cutter, submit, QUEUED * workers):
+                finish(job, values)
+                bar.update(len(job.samples) * task.expected(job.group, job.width))
+    return found
+
+
+def _runs(samples: Sequence[int]) -> Iterator[range]:
+    """Maximal runs of consecutive indices."""
+    for _, members in itertools.groupby(enumerate(samples), lambda pair: pair[1] - pair[0]):
+        indices = [sample for _, sample in members]
+        yield range(indices[0], indices[-1] + 1)
+
+
+class _Cutter:
+    """Takes jobs off the missing samples, as many samples each as the measured speed makes take `TARGET` seconds."""
+
+    def __init__(self, task: Task, missing: Sequence[tuple[Block, range]]) -> None:
+        self._task, self._left = task, deque(missing)
+        self._rate: dict[tuple[int, int], float] = {}
+
+    def next(self) -> Job | None:
+        if not self._left:
+            return None
+        block, part = self._left.popleft()
+        key = block.group, block.width
+        rate = self._rate.get(key, 4 * self._task.expected(*key))
+        cut = part.start + max(1, min(len(part), int(TARGET / max(rate, 1e-9))))
+        if cut < part.stop:
+            self._left.appendleft((block, range(cut, part.stop)))
+        return Job(block.group, block.width, range(part.start, cut))
+
+    def learn(self, job: Job, took: float) -> None:
+        self._rate[job.group, job.width] = took / len(job.samples)
+
+
+Submit = Callable[[Job], "Future[tuple[Array, float]]"]
+
+
+@contextmanager
+def _submitting(task: Task, workers: int, executor: Executor | None) -> Iterator[Submit]:
+    if executor is not None:
+        yield lambda job: executor.submit(task, job)
+    elif workers == 1:
+        yield lambda job: _at_once(task, job)
+    else:
+        with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_install, initargs=(task,)) as pool:
+            try:
+                yield lambda job: pool.submit(_call, job)
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+
+
+def _at_once(task: Task, job: Job) -> Future[tuple[Array, float]]:
+    future: Future[tuple[Array, float]] = Future()
+    future.set_result(task(job))
+    return future
+
+
+def _carried_out(cutter: _Cutter, submit: Submit, most: int) -> Iterator[tuple[Job, Array]]:
+    """Jobs as they finish, a few under way at a time."""
+    under_way: dict[Future[tuple[Array, float]], Job] = {}
+    while True:
+        while len(under_way) < most and (job := cutter.next()) is not None:
+            future = submit(job)
+            under_way[future] = job
+            if future.done():
+                break
+        if not under_way:
+            return
+        for future in wait(under_way, return_when=FIRST_COMPLETED).done:
+            job = under_way.pop(future)
+            values, took = future.result()
+            cutter.learn(job, took)
+            yield job, values
+
+
+_installed: list[Task] = []
+
+
+def _install(task: Task) -> None:
+    _installed[:] = [task]
+
+
+def _call(job: Job) -> tuple[Array, float]:
+    return _installed[0](job)
