@@ -40,6 +40,7 @@ class Store:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self._made = [place for place in (self.path, *self.path.absolute().parents) if not place.exists()]
         self._runs: dict[tuple[object, ...], int] = {}
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,7 +56,12 @@ class Store:
         return self
 
     def __exit__(self, *_: object) -> None:
+        empty = bool(self._made) and self._db.execute("SELECT 1 FROM samples LIMIT 1").fetchone() is None
         self._db.close()
+        if empty:  # a run that failed before its first sample leaves nothing behind
+            self.path.unlink()
+            for folder in self._made[1:]:
+                folder.rmdir()
 
     def run(self, joint: Joint, data: Array, seed: int, dtype: np.dtype[np.floating], reading: str, width: int) -> int:
         """The number under which samples of these programs at this width are kept."""
