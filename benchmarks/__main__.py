@@ -1,7 +1,7 @@
 """Run every benchmark: `python -m benchmarks`. Each prints ratios measured in this one run."""
 
-from benchmarks import derive_depth
+from benchmarks import derive_depth, readings
 
-for benchmark in (derive_depth,):
+for benchmark in (derive_depth, readings):
     print(benchmark.__doc__)
     benchmark.run()

@@ -270,7 +270,8 @@ def test_verify_prints_a_summary_and_writes_the_report(run, place):
     assert re.search(r"^2 correlations: \d confirmed, \d inconclusive, 0 refuted\b", out, re.MULTILINE)
     assert re.search(r"\nreport: results/report\.html\n\d+\.\d seconds\n$", out)
     assert sorted(path.name for path in (place / "results").iterdir()) == [
-        "data.npy", "program.txt", "report.html", "report.json", "samples.npz", "samples.sqlite", "table.md", "table.tex",
+        "data.npy", "program.txt", "report.html", "report.json",
+        "samples.npz", "samples.sqlite", "table.md", "table.tex",
     ]  # fmt: skip
     assert np.array_equal(np.load("results/data.npy"), ARRAYS["x.npy"])
     VALID.validate(strict(Path("results/report.json").read_text(encoding="utf-8")))
