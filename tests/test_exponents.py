@@ -33,6 +33,17 @@ def test_a_unit_vector_of_length_n():
     assert (square.l1, square.l2, square.linf) == (power(0), power(0), power(0))
 
 
+def test_ones_times_a_unit_vector_are_the_unit_vector():
+    unit = closed(None, power(0), None)
+    assert product(unit, known_norms(power(0), 1)) == unit
+
+
+def test_closing_keeps_the_better_bound_and_its_logarithm():
+    """A largest entry below the l2 norm is kept; √(l1 l∞) bounds l2 with half of both logarithms."""
+    assert closed(None, power(0), power(-HALF)).linf == power(-HALF)
+    assert closed(Exponent(HALF, Fraction(1)), power(1), power(0)).l2 == Exponent(HALF / 2, HALF)
+
+
 sparse = st.tuples(st.fractions(0, 1), st.fractions(-2, 2))
 
 

@@ -12,7 +12,7 @@ from tensorprog.architectures import mlp
 from tensorprog.errors import OrderError
 from tensorprog.functions import leaky_relu, relu, tanh
 from tensorprog.passes import correlation
-from tensorprog.program import MEAN_FIELD, abc, linear, readout, trace
+from tensorprog.program import MEAN_FIELD, abc, linear, mean, readout, trace
 from tensorprog.readings import all_orders, sample
 
 WIDTH = 6
@@ -98,3 +98,28 @@ def test_kinked_activations_stop_at_order_two(phi):
         with pytest.raises(OrderError, match=rf"D\+d = {D + d} needs {D + d} derivatives"):
             correlation(program, D, d)
     assert max(D + d for D, d in all_orders(program)) == 2
+
+
+def test_gradients_that_are_multiples_of_ones():
+    """F = ⟨1, U x + b⟩: C^{0,1} = (x_0·x_1/d0 + 1)/n without any randomness, and ‖∇F‖² is C^{0,1} at one point."""
+    program = trace(lambda x: mean(linear("U", x, bias=1)), inputs=2)
+    close(sample(correlation(program, 0, 1), DATA, WIDTH, 1, SEED)[0], (DATA[0] @ DATA[1] / 3 + 1) / WIDTH)
+    close(sample(correlation(program, 1, 0), DATA, WIDTH, 1, SEED)[0] ** 2, (DATA[0] @ DATA[0] / 3 + 1) / WIDTH)
+
+
+def test_an_operator_whose_slots_read_no_weight():
+    """F = v·Ux: C^{2,0} pairs v with U and reads neither, so its norm is exactly |x|/(2 √(d0 n))."""
+    program = correlation(trace(lambda x: readout("v", linear("U", x)), inputs=1), 2, 0)
+    assert set(program.parameters) == {"U", "v"}
+    close(sample(program, DATA, WIDTH, 1, SEED)[0], np.linalg.norm(DATA[0]) / (2 * (3 * WIDTH) ** 0.5), rtol=2e-6)
+
+
+def test_a_readout_of_a_wide_layer_has_its_fan_in():
+    def wide(x):
+        return readout("v", tanh(linear("U", x, width=2)), std=1.5)
+
+    def by_hand(theta, x):
+        return 1.5 * (2 * WIDTH) ** -0.5 * theta["v"] @ forward.jnp.tanh(theta["U"] @ x / 3**0.5)
+
+    program = trace(wide, inputs=3)
+    compare(program, Autodiff(by_hand, weights(program, WIDTH, 3), DATA, WIDTH), DATA)

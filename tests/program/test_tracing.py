@@ -104,6 +104,33 @@ def test_biases_and_frozen_weights_are_parameters():
     assert found["v.bias"] == Parameter(None, None)
 
 
+def test_biases_have_their_own_deviation():
+    def net(x):
+        return tp.readout("v", tp.linear("U", x, bias=0.5, std=2), bias=0.25, std=3)
+
+    found = {name: p.std for name, p in tp.trace(net).parameters.items()}
+    assert found == {"U": 2, "U.bias": Fraction(1, 2), "v": 3, "v.bias": Fraction(1, 4)}
+
+
+def test_a_width_asked_of_a_transposed_weight_is_that_of_its_result():
+    def net(x, width):
+        h = tp.linear("W", tp.linear("U", x, width=2), width=Fraction(1, 2))
+        return tp.readout("v", tp.linear("W", h, transpose=True, width=width))
+
+    assert tp.trace(net, width=2).outputs
+    with pytest.raises(ProgramError, match=r"'W' has width 2n, width=0\.5 was asked"):
+        tp.trace(net, width=0.5)
+
+
+def test_a_number_over_a_scalar_is_a_quotient():
+    def net(x, invert):
+        s = 1 + tp.mean(tp.linear("U", x) ** 2)
+        return 2 / s if invert else s
+
+    one, two = (tp.sample(tp.trace(net, invert=i), [[1.0, 2.0]], 4, 3, seed=0) for i in (False, True))
+    assert one * two == pytest.approx(2)
+
+
 H = "tp.linear('U', x)"
 
 

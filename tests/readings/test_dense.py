@@ -10,6 +10,7 @@ import pytest
 import tensorprog as tp
 from tensorprog.errors import DataError, SamplingError
 from tensorprog.readings.dense import batches
+from tensorprog.readings.draws import stream
 from tensorprog.readings.joint import Joint
 from tensorprog.readings.spectral import spectral_norm
 
@@ -32,6 +33,14 @@ def test_first_samples_do_not_depend_on_how_many_or_on_the_batch(monkeypatch):
     monkeypatch.setattr("tensorprog.readings.dense.BATCH_NUMBERS", 48)
     assert np.allclose(tp.sample(program, DATA, 16, 40, seed=3), many, rtol=1e-12)
     assert not np.allclose(tp.sample(program, DATA, 16, 40, seed=4), many)
+
+
+def test_every_key_of_a_stream_matters():
+    """Seed, width, sample, name and place each give other numbers."""
+    keys = [(1, 8, 0, "W"), (2, 8, 0, "W"), (1, 16, 0, "W"), (1, 8, 1, "W"), (1, 8, 0, "V"), (1, 8, 0, "W", 0, 0)]
+    keys += [(1, 8, 0, "W", 1, 0), (1, 8, 0, "W", 0, 1)]
+    firsts = {float(stream(*key).standard_normal()) for key in keys}
+    assert len(firsts) == len(keys)
 
 
 def test_a_list_is_evaluated_on_the_same_weights():

@@ -88,6 +88,19 @@ def test_weak_correlations_of_the_mlp():
     assert (1, 1) in features.fixed.rests_on
 
 
+def test_another_parametrisation_trains_no_frozen_weight():
+    frozen = tp.trace(lambda x: tp.readout("v", tp.linear("U", x, trainable=False)), inputs=3)
+    for abc in (tp.MUP, tp.MEAN_FIELD):
+        assert tp.derive(frozen, [(0, 2)], abc=abc)[0, 2].exponent is None
+
+
+def test_logarithms_weaken_weak_correlations():
+    """C^{2,1} = O(n^-1 log n) leaves m = n^2 / (log n)^2, and m = n^{2-o(1)} where the logarithm has no power."""
+    assert tp.derive(tp.trace(mlp, inputs=2), [(2, 1)]).fixed.growth == "n^2 (log n)^-2"
+    table = tp.derive(tp.trace(mlp, inputs=2, phi=tp.exp, depth=1), [(2, 1)])
+    assert (table.fixed.log_power, table.fixed.growth) == (None, "n^(2-o(1))")
+
+
 def test_without_a_sign_symmetry_even_orders_keep_the_plain_bound():
     def square(x):
         h = tp.erf(tp.linear("W", tp.erf(tp.linear("U", x))))
