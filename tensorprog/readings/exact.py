@@ -30,7 +30,7 @@ LARGE = 8192  # from this width on samples go one by one, in blocks of coordinat
 
 def batch_size(width: int) -> int:
     """Samples computed together: many at small widths, one by one at large ones."""
-    return max(1, BATCH_NUMBERS // width)
+    return 1 if width >= LARGE else max(1, BATCH_NUMBERS // width)
 
 
 def batches(width: int, samples: range) -> Iterator[range]:

@@ -59,8 +59,7 @@ def test_same_law_with_many_samples(case, width):
 @pytest.mark.parametrize("case", [CASES[0], CASES[5], CASES[9]], ids=lambda case: case.name)
 def test_blocks_and_threads_have_the_same_law(case, monkeypatch):
     """The code of large widths, at a small one."""
-    monkeypatch.setattr(exact, "LARGE", 1)
-    monkeypatch.setattr(exact, "BATCH_NUMBERS", 1)
+    monkeypatch.setattr(exact, "LARGE", 16)
     monkeypatch.setattr(blockwise, "BLOCK", 7)
     monkeypatch.setattr(sweep, "BLOCK", 5)
     assert same_law(values(case, 16, 400, 1, "dense"), values(case, 16, 400, 2, "exact"))
