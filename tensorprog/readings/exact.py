@@ -57,6 +57,7 @@ def sample_exact(
     expected = products(program)
     places = {x: i for i, x in enumerate(x for x, node in program.nodes.items() if isinstance(node, MatMul))}
     large = width >= LARGE
+    memory: dict[str, Revealed] = {}  # of the matrices, allocated once for all batches
 
     def matrices(batch: range) -> dict[str, Value]:
         found: dict[str, Value] = {}
@@ -64,9 +65,12 @@ def sample_exact(
             if isinstance(program.types[name], Matrix):
                 rows, cols = shape(program, name, width, d0)
                 fresh = partial(_fresh, seed, width, batch, name, places)
-                kind = Blockwise if large else Revealed
-                matrix = kind(len(batch), rows, cols, entry_scale(parameter, width, d0), fresh, expected[name], dtype)
-                matrix.pool = pool
+                matrix = memory.get(name)
+                if matrix is None or matrix.batch != len(batch):
+                    std, kind = entry_scale(parameter, width, d0), Blockwise if large else Revealed
+                    matrix = memory[name] = kind(len(batch), rows, cols, std, fresh, expected[name], dtype)
+                    matrix.pool = pool
+                matrix.forget(fresh)
                 found[name] = matrix
         return found
 

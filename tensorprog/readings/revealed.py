@@ -96,6 +96,13 @@ class Revealed:
         self.spans = (right, left)
         self.computed: Counter[str] = Counter()
 
+    def forget(self, draw: Draw) -> None:
+        """Become another matrix of the same law, in the same memory."""
+        self.draw = draw
+        self.computed.clear()
+        for span in self.spans:
+            span.count = 0
+
     def multiply(self, vectors: Array, transpose: bool, names: Sequence[str]) -> Array:
         """(batch, number, N) -> (batch, number, M), one after the other; `names` are the nodes of the products."""
         own, other = self.spans[transpose], self.spans[not transpose]
