@@ -10,9 +10,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+from tensorprog.errors import ExpressionError
+
 Rational = int | Fraction
 UNBOUNDED_LOG = float("inf")
 HALF = Fraction(1, 2)
+
+
+def exact(number: object) -> Fraction:
+    """The rational a number is written as: 0.1 is one tenth, not the nearest double.
+
+    Raises ExpressionError for anything that is not a finite real number.
+
+    >>> exact(0.1)
+    Fraction(1, 10)
+    """
+    if isinstance(number, Fraction | int) and not isinstance(number, bool):
+        return Fraction(number)
+    try:
+        return Fraction(repr(float(number)))  # type: ignore[arg-type]  # the except clause is the check
+    except (TypeError, ValueError):
+        raise ExpressionError(f"{number!r} is not a finite real number; use an int, a Fraction or a float") from None
 
 
 @dataclass(frozen=True, order=True, slots=True)

@@ -190,22 +190,6 @@ class Univariate(Function):
         return self.derivative(order[0], args[0])
 
 
-def exact(number: object) -> Fraction:
-    """The rational a number is written as: 0.1 is one tenth, not the nearest double.
-
-    Raises ExpressionError for anything that is not a finite real number.
-
-    >>> exact(0.1)
-    Fraction(1, 10)
-    """
-    if isinstance(number, Fraction | int) and not isinstance(number, bool):
-        return Fraction(number)
-    try:
-        return Fraction(repr(float(number)))  # type: ignore[arg-type]  # the except clause is the check
-    except (TypeError, ValueError):
-        raise ExpressionError(f"{number!r} is not a finite real number; use an int, a Fraction or a float") from None
-
-
 def written(head: str, numbers: Sequence[Fraction]) -> str:
     """The canonical text of a function with rational options, as in "polynomial(0, 1, 1/2)"."""
     return f"{head}({', '.join(map(str, numbers))})"

@@ -10,13 +10,13 @@ from typing import final
 import sympy
 
 from tensorprog.errors import ExpressionError
+from tensorprog.exponents import exact
 from tensorprog.functions.base import (
     Array,
     Degree,
     Function,
     Univariate,
     differentiated,
-    exact,
     horner,
     rational,
     written,

@@ -11,7 +11,8 @@ from typing import final
 import numpy as np
 import sympy
 
-from tensorprog.functions.base import Array, Degree, Function, Univariate, exact, rational, written
+from tensorprog.exponents import exact
+from tensorprog.functions.base import Array, Degree, Function, Univariate, rational, written
 from tensorprog.functions.polynomials import polynomial
 
 

@@ -13,8 +13,9 @@ from types import MappingProxyType
 from typing import Literal
 
 from tensorprog.errors import ExpressionError
+from tensorprog.exponents import exact
 from tensorprog.program.instructions import Parameter
-from tensorprog.program.types import Width, exact
+from tensorprog.program.types import Width
 
 Role = Literal["input", "hidden", "readout", "bias"]
 HALF = Fraction(1, 2)

@@ -11,12 +11,13 @@ from fractions import Fraction
 from typing import Any
 
 from tensorprog.errors import ArchitectureError, ExpressionError, ProgramError, TensorProgramError
+from tensorprog.exponents import exact
 from tensorprog.functions import Function, power
 from tensorprog.program.builder import Builder
 from tensorprog.program.instructions import Parameter
 from tensorprog.program.program import Program
 from tensorprog.program.scales import NTK, exponents
-from tensorprog.program.types import DATA, ONE, Coefficient, Matrix, Scalar, Vector, Width, exact
+from tensorprog.program.types import DATA, ONE, Coefficient, Matrix, Scalar, Vector, Width
 
 MINUS = Coefficient(Fraction(-1))
 Number = int | float | Fraction | Coefficient

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from tensorprog.errors import ExpressionError
+from tensorprog.exponents import exact
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,19 +110,3 @@ class Coefficient:
 
 
 ONE = Coefficient()
-
-
-def exact(number: object) -> Fraction:
-    """The rational a number is written as: 0.1 is one tenth, not the nearest double.
-
-    Raises ExpressionError for anything that is not a finite real number.
-
-    >>> exact(0.1)
-    Fraction(1, 10)
-    """
-    if isinstance(number, Fraction | int) and not isinstance(number, bool):
-        return Fraction(number)
-    try:
-        return Fraction(repr(float(number)))  # type: ignore[arg-type]  # the except clause is the check
-    except (TypeError, ValueError):
-        raise ExpressionError(f"{number!r} is not a finite real number; use an int, a Fraction or a float") from None

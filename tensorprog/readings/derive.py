@@ -21,7 +21,7 @@ from math import inf
 from tqdm import tqdm
 
 from tensorprog.errors import ExpressionError, OrderError
-from tensorprog.exponents import Exponent
+from tensorprog.exponents import Exponent, exact
 from tensorprog.passes.correlation import MAX_D, Order, order_of
 from tensorprog.passes.gradient import Gradient, adjoints, gradient
 from tensorprog.program import (
@@ -39,7 +39,6 @@ from tensorprog.program import (
     operands,
 )
 from tensorprog.program.scales import rescaled
-from tensorprog.program.types import exact
 from tensorprog.readings.judgement import Counts, Judgement, largest
 from tensorprog.readings.kinds import Functional, Kind, KnownDirection, UnitDirection, less, parts
 from tensorprog.readings.norms import NormCalculus
