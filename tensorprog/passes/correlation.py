@@ -57,6 +57,8 @@ def order_of(program: Program, D: int, d: int, points: Sequence[int] | None = No
     if D > MAX_D:
         raise OrderError(f"D={D} is not supported; at most {MAX_D} slots of C^{{D,d}} can stay free")
     chosen = tuple(range(d + 1)) if points is None else tuple(points)
+    if any(isinstance(p, bool) or not isinstance(p, int) or p < 0 for p in chosen):
+        raise OrderError(f"points={chosen} must be numbers of traced inputs, counted from 0")
     if len(chosen) != d + 1:
         raise OrderError(f"C^{{{D},{d}}} takes {d + 1} points x_0…x_{d}, {len(chosen)} were given: {chosen}")
     traced = sum(label.startswith("F") for label in program.outputs)

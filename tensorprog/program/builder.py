@@ -56,7 +56,7 @@ class Builder:
             return self._insert(name, parameter)
         if known != parameter:
             raise ProgramError(
-                f"{name!r} is defined twice, as {known} and as {parameter}; use one name for one weight with equal "
+                f"{name!r} is defined twice, {_differences(known, parameter)}; use one name for one weight with equal "
                 "width, std, scale and trainable, or give the second another name"
             )
         return name
@@ -253,3 +253,15 @@ class Builder:
         if not isinstance(instruction, Parameter):
             self._index[instruction] = name
         return name
+
+
+def _differences(one: Instruction, other: Parameter) -> str:
+    """What differs between two definitions of one name."""
+    if not isinstance(one, Parameter):
+        return f"once as the node {type(one).__name__} and once as a weight"
+    words = [
+        f"with {key} {getattr(one, key)} and {getattr(other, key)}"
+        for key in ("rows", "cols", "std", "a", "c", "trainable")
+        if getattr(one, key) != getattr(other, key)
+    ]
+    return ", ".join(words)

@@ -133,7 +133,11 @@ class Program:
 
     def restricted(self, labels: Iterable[str]) -> Program:
         """The program of some of the outputs only."""
-        outputs = {label: self.outputs[label] for label in labels}
+        wanted = [labels] if isinstance(labels, str) else list(labels)
+        unknown = [label for label in wanted if label not in self.outputs]
+        if unknown:
+            raise ProgramError(f"the program has no output {unknown[0]!r}; its outputs are {', '.join(self.outputs)}")
+        outputs = {label: self.outputs[label] for label in wanted}
         live = ancestors(self.nodes, list(outputs.values()))
         return Program({k: v for k, v in self.nodes.items() if k in live}, outputs)
 

@@ -261,8 +261,18 @@ def _call(
         raise
     except TypeError as error:
         given = ", ".join(f"{k}={v!r}" for k, v in options.items()) or "none"
-        remedy = "; inputs are single vectors, did you mean tp.trace(f, positions=…)?" if positions is None else ""
-        raise ArchitectureError(f"{label} failed with options {given}: {error}{remedy}") from error
+        raise ArchitectureError(f"{label} failed with options {given}: {error}{_remedy(error, positions)}") from error
+
+
+def _remedy(error: TypeError, positions: int | None) -> str:
+    """What a TypeError inside an architecture probably means."""
+    text = str(error)
+    if "keyword argument" in text:
+        return "; options are the architecture's own arguments after x"
+    if "ufunc" in text or "not supported between" in text or "bad operand type" in text:
+        return "; traced values take tp.tanh, tp.exp and the like, + - * / and **, and have no order"
+    single = positions is None and ("len()" in text or "iterable" in text or "subscriptable" in text)
+    return "; inputs are single vectors, did you mean tp.trace(f, positions=…)?" if single else ""
 
 
 def _vector(name: str, x: object, where: str) -> tuple[Builder, Width]:

@@ -77,10 +77,11 @@ class Coefficient:
     value: Fraction = Fraction(1)
     power: Fraction = Fraction(0)
 
-    def __pow__(self, exponent: int | Fraction) -> Coefficient:
-        if self.value != 1 and Fraction(exponent).denominator != 1:
+    def __pow__(self, exponent: int | float | Fraction) -> Coefficient:
+        power = exact(exponent)
+        if self.value != 1 and power.denominator != 1:
             raise ExpressionError(f"{self} to the power {exponent}: only powers of n may be fractional")
-        return Coefficient(Fraction(self.value ** int(exponent) if self.value != 1 else 1), self.power * exponent)
+        return Coefficient(Fraction(self.value ** int(power) if self.value != 1 else 1), self.power * power)
 
     def __mul__(self, other: object) -> Coefficient:
         if isinstance(other, Coefficient):

@@ -13,14 +13,14 @@ except for correlations that vanish identically.
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from math import inf
 
 from tqdm import tqdm
 
-from tensorprog.errors import ExpressionError, OrderError
+from tensorprog.errors import ExpressionError, OrderError, ProgramError
 from tensorprog.exponents import Exponent, exact
 from tensorprog.passes.correlation import MAX_D, Order, order_of
 from tensorprog.passes.gradient import Gradient, adjoints, gradient
@@ -84,6 +84,17 @@ def reparametrised(program: Program, abc: Scales) -> Program:
     return Program(nodes, program.outputs, program.slots)
 
 
+def checked_pairs(orders: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The orders as pairs, or an OrderError that shows the form."""
+    try:
+        found = [(D, d) for D, d in orders if not isinstance(D, str)]
+    except (TypeError, ValueError):
+        found = []
+    if not found:
+        raise OrderError(f"orders={orders!r} is no list of pairs (D, d); write it as [(0, 2), (1, 1)], or leave it out")
+    return found
+
+
 def derive(
     program: Program,
     orders: Sequence[tuple[int, int]] | None = None,
@@ -106,9 +117,11 @@ def derive(
 
     Raises OrderError for orders the program cannot have.
     """
+    if not isinstance(program, Program):
+        raise ProgramError(f"{program!r} is not a Program; pass what tp.trace returns")
     program = reparametrised(program, abc)
     scale = exact(kappa)
-    wanted = list(dict.fromkeys(all_orders(program, points) if orders is None else map(tuple, orders)))
+    wanted = list(dict.fromkeys(all_orders(program, points) if orders is None else checked_pairs(orders)))
     checked = []
     for D, d in wanted:
         if points is not None and len(points) < d + 1:

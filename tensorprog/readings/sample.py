@@ -76,7 +76,10 @@ def sample(
     n = check_width(joint.program, width)
     reading = reading_of(joint.program, n, array.shape[-1], method)
     check_memory(joint.program, [n], array.shape[-1], method)
-    values = READINGS[reading](joint, array, n, range(samples), seed, kind)
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = READINGS[reading](joint, array, n, range(samples), seed, kind)
+    if not np.isfinite(values).all():
+        raise SamplingError(f"samples at width {n} are not finite: numbers overflow; use smaller inputs or weights")
     found = [as_norms(program, row) for program, row in zip(programs, values, strict=True)]
     return found[0] if isinstance(c, Program) else found
 

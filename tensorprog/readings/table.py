@@ -15,6 +15,9 @@ from tensorprog.exponents import UNBOUNDED_LOG, Exponent
 from tensorprog.passes.correlation import Order
 from tensorprog.readings.judgement import Counts, Judgement
 
+ALL_ORDERS = frozenset((D, d) for D in range(3) for d in range(5) if D + d <= 5)
+"""What m(n) rests on."""
+
 Status = Literal["definite", "upper bound", "measured"]
 
 
@@ -126,6 +129,12 @@ class WeakCorrelation:
     exponent: Fraction | None
     rests_on: tuple[tuple[int, int], ...]
     log_power: Fraction | None = Fraction(0)
+    complete: bool = True  # whether all orders D ≤ 2, d ≤ 4, D+d ≤ 5 are in the table; else m(n) may be smaller
+
+    @property
+    def scope(self) -> str:
+        """A qualification where the table has only some orders."""
+        return "" if self.complete else " on these orders"
 
     @property
     def growth(self) -> str:
@@ -146,7 +155,7 @@ class WeakCorrelation:
             return f"{self.predicate} weak correlations: nothing here limits m(n)"
         if not self.holds:
             return f"{self.predicate} weak correlations: not shown, because of {orders}"
-        return f"{self.predicate} weak correlations with m(n) = {self.growth}, limited by {orders}"
+        return f"{self.predicate} weak correlations{self.scope} with m(n) = {self.growth}, limited by {orders}"
 
     def to_object(self) -> dict[str, Any]:
         return {
@@ -154,6 +163,7 @@ class WeakCorrelation:
             "exponent": None if self.exponent is None else str(self.exponent),
             "log_power": None if self.log_power is None else str(self.log_power),
             "holds": self.holds,
+            "complete": self.complete,
             "rests_on": [list(order) for order in self.rests_on],
         }
 
@@ -195,12 +205,13 @@ class Table:
             if scale is not None and entry.exponent is not None:
                 log = UNBOUNDED_LOG if entry.log_power is None else entry.log_power * scale
                 limits[entry.D, entry.d] = Exponent(-entry.exponent * scale, -log)
+        complete = {(entry.D, entry.d) for entry in self.entries} >= ALL_ORDERS
         if not limits:
-            return WeakCorrelation(predicate, None, ())
+            return WeakCorrelation(predicate, None, (), complete=complete)
         least = min(limits.values())
         orders = tuple(order for order, value in limits.items() if value.power == least.power)
         log_power = None if least.log == -UNBOUNDED_LOG else Fraction(least.log)
-        return WeakCorrelation(predicate, Fraction(least.power), orders, log_power)
+        return WeakCorrelation(predicate, Fraction(least.power), orders, log_power, complete)
 
     def to_object(self) -> dict[str, Any]:
         return {

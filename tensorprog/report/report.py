@@ -21,9 +21,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_info
 
+from tensorprog.errors import SamplingError
 from tensorprog.passes import correlation
 from tensorprog.program import Program
 from tensorprog.readings import Entry, Table, check_data, derive
+from tensorprog.report.wording import advice
 from tensorprog.scaling.measure import check_counts, check_widths, measure, threads_of
 from tensorprog.scaling.quantiles import Quantiles, quantiles
 from tensorprog.scaling.verdict import RESAMPLES, Verdict, judge
@@ -60,7 +62,7 @@ class Measurement:
             "tight": v.tight,
             "margin": v.margin,
             "method": v.method,
-            "advice": v.advice,
+            "advice": advice(self),
             "widths": list(self.widths),
             "samples": [len(values) for values in self.samples],
             "medians": self.quantiles.values[:, 0].tolist(),
@@ -189,8 +191,9 @@ def verify(
     operator_samples: initialisations for D = 2, a fifth of `samples` by default (at least 2).
     seed: of all random streams, bootstrap included.
     margin: of the equivalence test on the exponent.
-    workers: processes. method: the reading, as in `tp.sample`. memory: bytes that all processes together may use, by
-        default half of what is free.
+    workers: processes; in a script, more than one need the guard `if __name__ == "__main__":`.
+    method: the reading, as in `tp.sample`. memory: bytes that all processes together may use, by default half of what
+        is free.
     store: a file that keeps finished samples; run again after a stop, the same call goes on from there.
     executor: any `concurrent.futures.Executor` to use instead of processes of this machine.
     progress: show a bar on a terminal. name, provenance: go into the report.
@@ -198,6 +201,8 @@ def verify(
     Raises OrderError, DataError, SamplingError before any work starts.
     """
     start = time.perf_counter()
+    if not 0 < margin < math.inf:
+        raise SamplingError(f"margin={margin!r} must be a positive number, such as 0.1")
     check_counts([samples, *([] if operator_samples is None else [operator_samples])])
     few = max(2, samples // OPERATOR_SHARE) if operator_samples is None else operator_samples
     table = derive(program, orders, points, progress=progress)

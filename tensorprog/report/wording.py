@@ -120,7 +120,11 @@ def counted(report: Report) -> str:
     found: Counter[str] = Counter(m.verdict.verdict for m in report.measurements)
     words = [*BADGES, *sorted(set(found) - set(BADGES))]
     total = len(report.measurements)
-    return f"{total} correlation{'s' * (total != 1)}: " + ", ".join(f"{found[word]} {word}" for word in words)
+    loose = sum(m.verdict.verdict == "confirmed" and m.verdict.tight is False for m in report.measurements)
+    notes = {"confirmed": f" ({loose} not tight)"} if loose else {}
+    return f"{total} correlation{'s' * (total != 1)}: " + ", ".join(
+        f"{found[word]} {word}{notes.get(word, '')}" for word in words
+    )
 
 
 def statement(report: Report, weak: WeakCorrelation) -> str:
@@ -134,7 +138,7 @@ def statement(report: Report, weak: WeakCorrelation) -> str:
     footing = (
         "measured" if "measured" in statuses else "definite" if statuses == {"definite"} else "proved upper bounds"
     )
-    text = f"{weak.predicate} weakly correlated with m(n) = {weak.growth} ({footing})"
+    text = f"{weak.predicate} weakly correlated{weak.scope} with m(n) = {weak.growth} ({footing})"
     against = [f"C^{{{D},{d}}}" for D, d in weak.rests_on if report[D, d].verdict.verdict == "refuted"]
     return text + (f", but measurement contradicts {', '.join(against)}, on which it rests" if against else "")
 

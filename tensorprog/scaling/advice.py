@@ -19,6 +19,7 @@ MULTIPLES = (1, 2, 4, 8, 16, 32, 64)
 CONFIDENCE = 0.95
 CLOSE = 0.02  # an exponent this near the end of the margin is not told from it by any reasonable run
 AIM = 0.5  # of the margin: a half-width below which there is no point in asking for less
+SAFETY = 1.5  # by which the forecast interval must be narrower than the room
 COST = 2.0  # of a sample, as a power of n
 
 
@@ -38,7 +39,7 @@ def advise(found: Points, slope: float, interval: tuple[float, float], low: floa
         return f"{seen}; widths beyond {_plain(found.widths[-1] * 2 ** DOUBLINGS[-1])} would be needed"
     widths, samples = plan
     shown = ", ".join(_plain(w) for w in widths)
-    return f"{seen}; about {_plain(samples)} samples at widths {shown} would settle it"
+    return f"{seen}; about {_plain(samples)} samples at widths {shown} should settle it"
 
 
 def _decides(interval: tuple[float, float], low: float, high: float) -> bool:
@@ -59,7 +60,7 @@ def _cheapest(found: Points, room: float, half_width: float) -> tuple[list[float
         counts = np.full(count, found.counts.max() * multiple)
         plan = Points(widths, np.zeros((count, found.logs.shape[1])), covariance, counts)
         cost = float(counts[0] * (widths**COST).sum())
-        if excess * _half_width(plan) <= room and (best is None or cost < best[0]):
+        if SAFETY * excess * _half_width(plan) <= room and (best is None or cost < best[0]):
             best = cost, list(widths), float(counts[0])
     return None if best is None else (best[1], best[2])
 

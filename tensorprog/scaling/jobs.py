@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -164,6 +165,11 @@ def _submitting(task: Task, workers: int, executor: Executor | None) -> Iterator
         with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_install, initargs=(task,)) as pool:
             try:
                 yield lambda job: pool.submit(_call, job)
+            except BrokenProcessPool:
+                raise SamplingError(
+                    "a worker process died, for lack of memory, or because a script calls this outside of "
+                    "`if __name__ == '__main__':`, which processes that are started anew need; use workers=1 there"
+                ) from None
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise

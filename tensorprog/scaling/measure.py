@@ -23,10 +23,13 @@ from tensorprog.scaling.jobs import Block, Task, run_blocks
 from tensorprog.scaling.store import Store
 
 Array = NDArray[np.float64]
+MOST_WORKERS = 8
 
 
 def check_widths(widths: Sequence[int], programs: Sequence[Program]) -> tuple[int, ...]:
     """At least two increasing positive integers at which every program has integer widths, or SamplingError."""
+    if isinstance(widths, str) or not hasattr(widths, "__iter__"):
+        raise SamplingError(f"widths={widths!r} must be a list of at least two increasing positive integers")
     found = tuple(widths)
     for program in programs:
         for width in found:
@@ -81,8 +84,9 @@ def measure(
     kept = check_widths(widths, programs)
     check_counts(samples)
     dtype = check_request(2, seed, method, np.float64)
-    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        raise SamplingError(f"workers={workers!r} must be a positive integer")
+    most = MOST_WORKERS * (os.cpu_count() or 1)
+    if isinstance(workers, bool) or not isinstance(workers, int) or not 1 <= workers <= most:
+        raise SamplingError(f"workers={workers!r} must be an integer from 1 to {most}, {MOST_WORKERS} for each core")
     counts = sorted(set(samples))
     groups = [[i for i, count in enumerate(samples) if count == wanted] for wanted in counts]
     joints = tuple(Joint.of([programs[i] for i in group]) for group in groups)

@@ -106,7 +106,8 @@ def judge(
     elif _outside(interval, low, high) and law.log != UNBOUNDED_LOG:
         others = list(extrapolations(divided, _student(REFUTING_CONFIDENCE, divided)))
         word = "refuted" if all(_outside(other, low, high) for other in others) else "inconclusive"
-    tight = interval[0] >= float(law.power) - margin or (None if interval[1] >= float(law.power) - margin else False)
+    least = float(law.power) - margin
+    tight = False if interval[1] < least else True if least <= interval[0] and interval[1] <= high else None
     advice = ""
     if word == "inconclusive":
         advice = (

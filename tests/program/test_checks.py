@@ -238,10 +238,14 @@ def test_one_name_is_one_definition():
     builder = Builder()
     assert builder.parameter("U", Parameter(N, DATA)) == builder.parameter("U", Parameter(N, DATA)) == "U"
     for other in (Parameter(N, N), Parameter(N, DATA, std=Fraction(2)), Parameter(N, DATA, trainable=False)):
-        with pytest.raises(ProgramError, match=r"'U' is defined twice, as .*; use one name for one weight with equal"):
+        with pytest.raises(
+            ProgramError, match=r"'U' is defined twice, with .* and .*; use one name for one weight with equal"
+        ):
             builder.parameter("U", other)
     builder.input(0)
-    with pytest.raises(ProgramError, match=r"'in0' is defined twice, as .*or give the second another name"):
+    with pytest.raises(
+        ProgramError, match=r"'in0' is defined twice, once as the node Input .*or give the second another name"
+    ):
         builder.parameter("in0", Parameter(N, DATA))
 
 
@@ -463,7 +467,7 @@ def test_a_program_can_be_restricted_to_some_outputs():
     program = Program(NODES, OUTPUTS).restricted(["F1"])
     assert dict(program.outputs) == {"F1": "r"}
     assert list(program.nodes) == ["x0", "U", "W", "v", "h", "f", "y", "r"]
-    with pytest.raises(KeyError, match="F7"):
+    with pytest.raises(ProgramError, match="no output 'F7'; its outputs are F0, F1"):
         Program(NODES, OUTPUTS).restricted(["F7"])
 
 

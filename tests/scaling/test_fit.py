@@ -10,7 +10,7 @@ from scipy import stats
 
 from tensorprog.exponents import Exponent
 from tensorprog.scaling import judge
-from tensorprog.scaling.advice import _cheapest, _half_width, advise
+from tensorprog.scaling.advice import SAFETY, _cheapest, _half_width, advise
 from tensorprog.scaling.fit import REJECTED_FIT, Fit, average, bounded, extrapolations, linear_fits
 from tensorprog.scaling.quantiles import points, quantiles
 from tensorprog.scaling.verdict import _student
@@ -71,7 +71,7 @@ def test_a_correction_that_fits_forbids_a_refutation():
 def test_the_cheapest_plan_for_a_slightly_narrower_interval_is_twice_the_samples():
     found = logs()
     half = _half_width(found)
-    assert _cheapest(found, 0.8 * half, half) == (list(WIDTHS), 600.0)
+    assert _cheapest(found, 0.8 * SAFETY * half, half) == (list(WIDTHS), 600.0)
 
 
 def test_a_slope_at_the_end_of_the_margin_is_not_chased():

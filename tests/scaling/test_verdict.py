@@ -73,7 +73,7 @@ def test_advice_is_kept_by_a_run_that_follows_it():
     few = judge(FEW, sizes("half normal", FEW, 200, 5), law(-1), bound=True)
     assert few.verdict == "inconclusive"
     samples, widths = few.advice.split("about ")[1].split(" samples at widths ")
-    plan = tuple(int(w) for w in widths.removesuffix(" would settle it").split(", "))
+    plan = tuple(int(w) for w in widths.removesuffix(" should settle it").split(", "))
     settled = [judge(plan, sizes("half normal", plan, int(samples), s), law(-1), bound=True).verdict for s in range(5)]
     assert settled.count("confirmed") >= 3
 
