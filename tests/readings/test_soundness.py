@@ -128,3 +128,21 @@ def test_a_scalar_in_a_vector_keeps_its_logarithm():
     one, two = (tp.derive(tp.trace(inside, outside=o), [(2, 0)])[2, 0] for o in (False, True))
     assert (one.exponent, one.log_power) == (two.exponent, two.log_power)
     assert one.log_power == 2
+
+
+def test_a_random_scalar_undoes_the_parity_of_a_logarithm():
+    """What returns through the transpose keeps its logarithm beside an odd scalar, wherever that is declared."""
+
+    def net(x, first):
+        def scalar():
+            return tp.readout("q", tp.cos(tp.linear("Q", x, trainable=False)), trainable=False)
+
+        s = scalar() if first else None
+        h = tp.linear("U", x)
+        y = tp.polynomial(0, 0, 0, 1)(tp.linear("G", x, trainable=False))
+        s = s if first else scalar()
+        seen = s * tp.erf(tp.linear("W", y, trainable=False))
+        return tp.n**HALF * tp.mean(seen * tp.linear("W", tp.sin(h + tp.gelu(h)), trainable=False))
+
+    found = [tp.derive(tp.trace(net, first=first), [(2, 0)])[2, 0].log_power for first in (True, False)]
+    assert found == [Fraction(3, 2)] * 2
