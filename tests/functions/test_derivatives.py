@@ -143,4 +143,4 @@ def test_python_numbers_take_the_dtype_of_the_arrays() -> None:
 )
 def test_wrong_calls_are_refused(order: tuple[int, ...], args: tuple[complex, ...], said: str) -> None:
     with pytest.raises(ExpressionError, match=said):
-        tanh.evaluate(order, *args)  # type: ignore[arg-type]
+        tanh.evaluate(order, *args)

@@ -97,7 +97,7 @@ def test_equal_functions_have_one_spec() -> None:
 
 def test_functions_are_immutable() -> None:
     with pytest.raises(FrozenInstanceError):
-        polynomial(1, 2).coefficients = ()  # type: ignore[attr-defined]
+        polynomial(1, 2).coefficients = ()
 
 
 def test_traced_arguments_are_recorded() -> None:
