@@ -28,7 +28,7 @@ from tensorprog.cli.texts import first_given, read_bytes, read_kappa, read_width
 from tensorprog.errors import OrderError, SamplingError, TensorProgramError
 from tensorprog.program import PRESETS, Program
 from tensorprog.readings import derive
-from tensorprog.readings.exact import cores
+from tensorprog.readings.team import cores
 from tensorprog.report import Report, verify
 from tensorprog.version import VERSION
 

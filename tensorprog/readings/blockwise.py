@@ -8,23 +8,36 @@ and Fukaya, ETNA 44, 2015). Where X is too nearly dependent for that, its vector
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
 import numpy as np
 
 from tensorprog.readings.draws import Array
-from tensorprog.readings.revealed import Revealed, Span
+from tensorprog.readings.revealed import Draw, Revealed, Span
+from tensorprog.readings.team import Team
 
-BLOCK = 16_384
+BLOCK = 8192
 WELL_CONDITIONED = 1e-6  # smallest eigenvalue of the normalised Gram matrix that CholeskyQR2 is trusted with
 REMAINDER = 1e-6  # a vector that keeps less of its length than this is left to the careful way
 
 
 class Blockwise(Revealed):
-    """A `Revealed` matrix of one sample whose products are computed in blocks; `pool` carries them out."""
+    """A `Revealed` matrix of one sample whose products are computed in blocks; `team` carries them out.
 
-    pool: ThreadPoolExecutor
+    What can be done to a block is done while it is in the cache: the vectors pass through it five times.
+    """
+
+    def __init__(
+        self,
+        team: Team,
+        rows: int,
+        cols: int,
+        std: float,
+        draw: Draw,
+        products: tuple[int, int],
+        dtype: np.dtype[np.floating],
+    ) -> None:
+        super().__init__(1, rows, cols, std, draw, products, dtype)
+        self.team = team
 
     def multiply(self, vectors: Array, transpose: bool, names: Sequence[str]) -> Array:
         own, other = self.spans[transpose], self.spans[not transpose]
@@ -35,98 +48,81 @@ class Blockwise(Revealed):
         found = self._orthonormal(own, np.ascontiguousarray(x))
         if found is None:
             return super().multiply(vectors, transpose, names)
-        coefficients, mixing = found
-        return self._products(own, other, coefficients, mixing, names)[None]
+        return self._products(own, other, *found, names)[None]
 
-    def _orthonormal(self, own: Span, x: Array) -> tuple[Array, Array] | None:
-        """x = coefficients · basis + mixing · q, the q written behind the basis; None when x is nearly dependent."""
+    def _orthonormal(self, own: Span, x: Array) -> tuple[Array, Array, Array] | None:
+        """x = coefficients · basis + mixing · q, and `turn` with q = turn · (what is written behind the basis).
+
+        None when x is nearly dependent.
+        """
         number, length = x.shape
-        basis, fresh = own.vectors[0, : own.count], own.vectors[0, own.count : own.count + number]
-        coefficients = np.zeros((number, own.count))
-        rest: Array = x
-        for _ in range(2 if own.count else 0):
-            part = self._sum(length, partial(_overlap, rest, basis))
-            self._each(length, partial(_remove, fresh, rest, part, basis))
-            coefficients += part
-            rest = fresh
-        if not own.count:
-            fresh[:] = x
-        sizes = self._sum(length, lambda s: _gram(x[:, s]))
-        gram = self._sum(length, lambda s: _gram(fresh[:, s]))
-        norms = np.sqrt(np.diag(gram))
+        basis, rest = own.vectors[0, : own.count], own.vectors[0, own.count : own.count + number]
+
+        def first(s: slice) -> Array:
+            return np.concatenate([x[:, s] @ basis[:, s].T, _gram(x[:, s])], axis=1)
+
+        part, sizes = np.split(self._sum(length, first), [own.count], axis=1)
+
+        def remove(s: slice) -> Array:
+            rest[:, s] = x[:, s] - part @ basis[:, s]
+            return np.concatenate([rest[:, s] @ basis[:, s].T, _gram(rest[:, s])], axis=1)
+
+        again, gram = np.split(self._sum(length, remove), [own.count], axis=1)
+        gram -= again @ again.T  # of what is left when `again` is removed too
+        norms = np.sqrt(np.maximum(np.diag(gram), 0))
         if not (norms > REMAINDER * np.sqrt(np.diag(sizes))).all():
             return None
         if np.linalg.eigvalsh(gram / np.outer(norms, norms))[0] < WELL_CONDITIONED:
             return None
-        mixing = np.eye(number)
-        for _ in range(2):
-            factor = np.linalg.cholesky(gram)
-            self._each(length, partial(_rotate, fresh, np.linalg.inv(factor).astype(x.dtype)))
-            mixing = mixing @ factor
-            gram = self._sum(length, lambda s: _gram(fresh[:, s]))
-        return coefficients, mixing
+        factor = np.linalg.cholesky(gram)
+        inverse = np.linalg.inv(factor)
 
-    def _products(self, own: Span, other: Span, coefficients: Array, mixing: Array, names: Sequence[str]) -> Array:
-        """W q for the new q, written behind the images; returns W x."""
+        def rotate(s: slice) -> Array:
+            rest[:, s] = inverse @ (rest[:, s] - again @ basis[:, s])
+            return _gram(rest[:, s])
+
+        second = np.linalg.cholesky(self._sum(length, rotate))
+        return part + again, factor @ second, np.linalg.inv(second)
+
+    def _products(
+        self, own: Span, other: Span, coefficients: Array, mixing: Array, turn: Array, names: Sequence[str]
+    ) -> Array:
+        """W q for the new q = turn · (what is behind the basis), written behind the images; returns W x."""
         number = len(mixing)
         q = own.vectors[0, own.count : own.count + number]
         fresh = own.products[0, own.count : own.count + number]
-        length = fresh.shape[1]
-        self._draw_rows(fresh, names)
-        if other.count:
-            basis, images = other.vectors[0, : other.count], other.products[0, : other.count]
-            seen = self._sum(q.shape[1], partial(_overlap, q, images))
-            seen -= self.std * self._sum(length, partial(_overlap, fresh, basis))
+        basis, images = other.vectors[0, : other.count], other.products[0, : other.count]
         known, std = own.products[0, : own.count], fresh.dtype.type(self.std)
-        result = np.empty((number, length), fresh.dtype)
-        coefficients, mixing = coefficients.astype(fresh.dtype), mixing.astype(fresh.dtype)
+        self.team.each(number, lambda i: self.normals(names[i], fresh[i : i + 1]))
+
+        def finish_q(s: slice) -> Array:
+            q[:, s] = turn @ q[:, s]
+            overlap: Array = q[:, s] @ images[:, s].T
+            return overlap
+
+        seen = self._sum(q.shape[1], finish_q)
+        if other.count:
+            seen -= std * self._sum(fresh.shape[1], lambda s: fresh[:, s] @ basis[:, s].T)
+        result = np.empty((number, fresh.shape[1]), fresh.dtype)
 
         def finish(s: slice) -> None:
-            fresh[:, s] *= std
-            if other.count:
-                fresh[:, s] += seen @ basis[:, s]
-            result[:, s] = mixing @ fresh[:, s]
-            if len(known):
-                result[:, s] += coefficients @ known[:, s]
+            fresh[:, s] = std * fresh[:, s] + seen @ basis[:, s]
+            result[:, s] = mixing @ fresh[:, s] + coefficients @ known[:, s]
 
-        self._each(length, finish)
+        slices = _slices(fresh.shape[1])
+        self.team.each(len(slices), lambda i: finish(slices[i]))
         own.count += number
         return result
 
-    def _draw_rows(self, rows: Array, names: Sequence[str]) -> None:
-        """Fresh normals in every row, each from a stream of its own."""
-
-        def row(i: int) -> None:
-            self.normals(names[i], rows[i : i + 1])
-
-        for _ in self.pool.map(row, range(len(rows))):
-            pass
-
-    def _each(self, length: int, task: Callable[[slice], object]) -> None:
-        for _ in self.pool.map(task, _slices(length)):
-            pass
-
     def _sum(self, length: int, task: Callable[[slice], Array]) -> Array:
         """Sum of the task over the blocks, in a fixed order."""
-        total: Array = np.sum(np.stack(list(self.pool.map(task, _slices(length)))), axis=0)
+        slices = _slices(length)
+        total: Array = np.sum(self.team.each(len(slices), lambda i: task(slices[i])), axis=0)
         return total
 
 
 def _slices(length: int) -> list[slice]:
     return [slice(a, min(a + BLOCK, length)) for a in range(0, length, BLOCK)]
-
-
-def _overlap(x: Array, basis: Array, s: slice) -> Array:
-    part: Array = x[:, s] @ basis[:, s].T
-    return part
-
-
-def _remove(target: Array, x: Array, part: Array, basis: Array, s: slice) -> None:
-    target[:, s] = x[:, s] - part @ basis[:, s]
-
-
-def _rotate(x: Array, inverse: Array, s: slice) -> None:
-    x[:, s] = inverse @ x[:, s]
 
 
 def _gram(x: Array) -> Array:

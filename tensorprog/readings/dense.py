@@ -5,26 +5,16 @@ Limit: a matrix takes n² numbers a sample, so widths end near 10⁴.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorprog.program import Program
 from tensorprog.readings.draws import Array, shape
 from tensorprog.readings.joint import Joint
-from tensorprog.readings.realise import realise
+from tensorprog.readings.realise import cut, realise
+from tensorprog.readings.team import Team, cores
 
 BATCH_NUMBERS = 16_384  # coordinates of a vector batch: fits the cache, and is large enough to hide the interpreter
-BATCH_BYTES = 400_000_000  # matrices held at once
-
-
-def batches(program: Program, width: int, samples: range, d0: int) -> Iterator[range]:
-    """Consecutive runs of samples that fit the cache and the memory."""
-    entries = sum(int(np.prod(shape(program, name, width, d0))) for name in program.parameters)
-    size = max(1, min(BATCH_NUMBERS // width, BATCH_BYTES // (16 * entries + 1)))
-    for first in range(samples.start, samples.stop, size):
-        yield range(first, min(first + size, samples.stop))
+BATCH_BYTES = 400_000_000  # matrices that one thread holds
 
 
 def sample_dense(
@@ -38,7 +28,11 @@ def sample_dense(
 ) -> Array:
     """Values of every program of `joint` at these sample indices, (programs, len(samples)); see `realise`.
 
-    threads: of BLAS, as the caller has set them; nothing else runs in parallel here.
+    threads: share the samples, each with matrices of its own; all cores by default.
     """
-    parts = batches(joint.program, width, samples, data.shape[-1])
-    return realise(joint, data, width, parts, seed, dtype, lambda batch: {})
+    program, d0 = joint.program, data.shape[-1]
+    needed = dtype.itemsize * sum(int(np.prod(shape(program, name, width, d0))) for name in program.parameters)
+    size = max(1, min(BATCH_NUMBERS // width, BATCH_BYTES // max(needed, 1)))
+    with Team(1 if needed > BATCH_BYTES else threads or cores()) as team:
+        parts = cut(samples, size, team.size)
+        return realise(joint, data, width, parts, seed, dtype, lambda batch: {}, team)

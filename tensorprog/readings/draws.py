@@ -6,11 +6,12 @@ program, so every correlation of one architecture sees the same weights.
 
 from __future__ import annotations
 
+import hashlib
 import math
-import zlib
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from tensorprog.errors import SamplingError
 from tensorprog.program import Matrix, Parameter, Program, Vector, Width
@@ -18,10 +19,21 @@ from tensorprog.program import Matrix, Parameter, Program, Vector, Width
 Array = NDArray[np.floating]
 
 
+class Key(np.random.bit_generator.ISeedSequence):
+    """A seed sequence that hands out the words of a hash; numpy's own takes as long as a thousand Gaussians."""
+
+    def __init__(self, *parts: object) -> None:
+        self._digest = hashlib.blake2b(repr(parts).encode()).digest()
+
+    def generate_state(self, n_words: int, dtype: DTypeLike = np.uint32) -> NDArray[np.uint32 | np.uint64]:
+        words: NDArray[np.uint32 | np.uint64] = np.frombuffer(self._digest, dtype)[:n_words]
+        return words
+
+
 def stream(seed: int, width: int, sample: int, name: str, *place: int) -> np.random.Generator:
-    """The generator of one parameter's entries, or of one product with it; spawn keys keep the streams apart."""
-    key = (width, sample, zlib.crc32(name.encode()), *place)
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=key)))
+    """The generator of one parameter's entries, or of one product with it; its state is a hash of the arguments."""
+    key: Any = Key(int(seed), width, sample, name, *place)  # numpy's stubs know SeedSequence only
+    return np.random.Generator(np.random.SFC64(key))
 
 
 def shape(program: Program, name: str, width: int, d0: int) -> tuple[int, ...]:

@@ -6,38 +6,31 @@ entries are needed, which every matrix of the language has.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping, MutableMapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, MutableMapping
 from functools import partial
+from threading import local
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from tensorprog.program import Input, MatMul, Matrix, Program
 from tensorprog.readings.blockwise import Blockwise
 from tensorprog.readings.draws import Array, entry_scale, shape, stream
 from tensorprog.readings.evaluate import Value
 from tensorprog.readings.joint import Joint
-from tensorprog.readings.realise import realise, wanted
+from tensorprog.readings.realise import cut, realise, wanted
 from tensorprog.readings.revealed import Revealed
 from tensorprog.readings.sweep import plan, run_stages
+from tensorprog.readings.team import Team, cores
 
 BATCH_NUMBERS = 16_384  # coordinates of a vector batch
-LARGE = 8192  # from this width on samples go one by one, in blocks of coordinates that threads share
+LARGE = 32_768  # from this width on samples go one by one, in blocks of coordinates that threads share
 
 
 def batch_size(width: int) -> int:
     """Samples computed together: many at small widths, one by one at large ones."""
     return 1 if width >= LARGE else max(1, BATCH_NUMBERS // width)
-
-
-def batches(width: int, samples: range) -> Iterator[range]:
-    """Consecutive runs of samples."""
-    size = batch_size(width)
-    for first in range(samples.start, samples.stop, size):
-        yield range(first, min(first + size, samples.stop))
 
 
 def sample_exact(
@@ -51,27 +44,28 @@ def sample_exact(
 ) -> Array:
     """Values of every program of `joint` at these sample indices, (programs, len(samples)); see `realise`.
 
-    threads: share the coordinates of large widths; all cores by default.
+    threads: share the samples, or the coordinates of large widths; all cores by default.
     """
     program, d0 = joint.program, data.shape[-1]
     expected = products(program)
     places = {x: i for i, x in enumerate(x for x, node in program.nodes.items() if isinstance(node, MatMul))}
     large = width >= LARGE
-    memory: dict[str, Revealed] = {}  # of the matrices, allocated once for all batches
+    memory = local()  # the matrices of each thread, allocated once for all its batches
 
     def matrices(batch: range) -> dict[str, Value]:
+        kept: dict[Any, Revealed] = memory.__dict__
         found: dict[str, Value] = {}
         for name, parameter in program.parameters.items():
             if isinstance(program.types[name], Matrix):
                 rows, cols = shape(program, name, width, d0)
                 fresh = partial(_fresh, seed, width, batch, name, places)
-                matrix = memory.get(name)
-                if matrix is None or matrix.batch != len(batch):
-                    std, kind = entry_scale(parameter, width, d0), Blockwise if large else Revealed
-                    matrix = memory[name] = kind(len(batch), rows, cols, std, fresh, expected[name], dtype)
-                    matrix.pool = pool
-                matrix.forget(fresh)
-                found[name] = matrix
+                std, key = entry_scale(parameter, width, d0), (name, len(batch))
+                if key not in kept and large:
+                    kept[key] = Blockwise(team, rows, cols, std, fresh, expected[name], dtype)
+                elif key not in kept:
+                    kept[key] = Revealed(len(batch), rows, cols, std, fresh, expected[name], dtype)
+                kept[key].forget(fresh)
+                found[name] = kept[key]
         return found
 
     given = {*program.parameters, *(x for x, node in program.nodes.items() if isinstance(node, Input))}
@@ -79,16 +73,11 @@ def sample_exact(
 
     def execute(values: MutableMapping[str, Value]) -> None:
         assert planned is not None
-        run_stages(program.nodes, program.types, planned, values, width, d0, pool)
+        run_stages(program.nodes, program.types, planned, values, width, d0, team)
 
-    parts = batches(width, samples)
-    with ThreadPoolExecutor(threads or cores()) as pool, threadpool_limits(1 if large else None, "blas"):
-        return realise(joint, data, width, parts, seed, dtype, matrices, execute if large else None)
-
-
-def cores() -> int:
-    """The cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with Team(threads or cores()) as team:
+        parts = cut(samples, batch_size(width), 1 if large else team.size)
+        return realise(joint, data, width, parts, seed, dtype, matrices, team, execute if large else None)
 
 
 def products(program: Program) -> dict[str, tuple[int, int]]:

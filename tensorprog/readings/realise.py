@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, MutableMapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from tensorprog.readings.inputs import input_values
 from tensorprog.readings.joint import Joint
 from tensorprog.readings.schedule import schedule
 from tensorprog.readings.spectral import coordinates, spectral_norm
+from tensorprog.readings.team import Team, blas
 
 Matrices = Callable[[range], dict[str, Value]]
 """The matrices of a batch of samples, entries scaled."""
@@ -22,27 +23,34 @@ Execute = Callable[[MutableMapping[str, Value]], None]
 """Compute what is wanted from what is given, in place."""
 
 
+def cut(samples: range, size: int, threads: int) -> list[range]:
+    """Consecutive runs of at most `size` samples, as many as there are threads where there are samples enough."""
+    size = max(1, min(size, -(-len(samples) // threads)))
+    return [range(a, min(a + size, samples.stop)) for a in range(samples.start, samples.stop, size)]
+
+
 def realise(
     joint: Joint,
     data: NDArray[np.float64],
     width: int,
-    batches: Iterable[range],
+    batches: Sequence[range],
     seed: int,
     dtype: np.dtype[np.floating],
     matrices: Matrices,
+    team: Team,
     execute: Execute | None = None,
 ) -> Array:
     """Values of every program of `joint` at the samples of these batches, (programs, samples).
 
-    An output's value as it is; for slots the spectral norm of the operator. `execute` computes `wanted(joint)`, by
-    default node by node.
+    An output's value as it is; for slots the spectral norm of the operator. Threads share the batches, unless
+    `execute` is given, which computes `wanted(joint)` and may use the team itself; by default it is node by node.
     """
     program, d0 = joint.program, data.shape[-1]
     inputs = input_values(program, data, dtype)
     steps = schedule(program.nodes, wanted(joint), {*program.parameters, *inputs})
     lengths = constant_lengths(program, width, d0)
-    results = []
-    for batch in batches:
+
+    def one(batch: range) -> Array:
         values: dict[str, Value] = {**inputs, **matrices(batch)}
         for name, parameter in program.parameters.items():
             if name not in values:
@@ -61,7 +69,16 @@ def realise(
                 rows.append(np.broadcast_to(value, (len(batch),)))
             else:
                 rows.append(_operator_norm(joint, index, values, width, d0, batch, seed))
-        results.append(np.stack(rows))
+        return np.stack(rows)
+
+    if execute is None and team.size > 1 and len(batches) > 1:
+        with blas().limit(limits=1, user_api="blas"):
+            results = team.each(len(batches), lambda i: one(batches[i]))
+    elif execute is None:
+        results = [one(batch) for batch in batches]
+    else:
+        with blas().limit(limits=1, user_api="blas"):
+            results = [one(batch) for batch in batches]
     return np.concatenate(results, axis=1)
 
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -77,8 +76,6 @@ class Revealed:
     rows, cols: its shape. std: standard deviation of an entry. draw: fresh normals, see `Draw`.
     products: how many products of either side are expected, (by W, by Wᵀ), so that memory is allocated once.
     """
-
-    pool: ThreadPoolExecutor | None = None
 
     def __init__(
         self,

@@ -9,7 +9,6 @@ blocks.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, MutableMapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,8 +16,9 @@ import numpy as np
 from tensorprog.program import Constant, Instruction, MatMul, Moment, Scalar, Vector, ancestors, operands
 from tensorprog.program.types import Type, Width
 from tensorprog.readings.evaluate import Value, compute, multiply_matrix
+from tensorprog.readings.team import Team
 
-BLOCK = 8192  # coordinates: some tens of vectors of a block fit a core's cache
+BLOCK = 32_768  # coordinates: small enough for the cache, large enough to hide the interpreter
 
 
 @dataclass
@@ -90,7 +90,7 @@ def run_stages(
     values: MutableMapping[str, Value],
     n: int,
     d0: int,
-    pool: ThreadPoolExecutor,
+    team: Team,
 ) -> None:
     """Carry out the stages in place, one sample: vectors are (1, N), scalars (1,)."""
     for stage in planned.stages:
@@ -102,7 +102,7 @@ def run_stages(
         for name in stage.scalars:
             values[name] = compute(nodes[name], values, n, None)
         for width, names in stage.sweeps.items():
-            _sweep(nodes, types, names, planned.stored, values, n, width.at(n, d0), pool)
+            _sweep(nodes, types, names, planned.stored, values, n, width.at(n, d0), team)
         for name in stage.release:
             values.pop(name, None)
 
@@ -115,7 +115,7 @@ def _sweep(
     values: MutableMapping[str, Value],
     n: int,
     length: int,
-    pool: ThreadPoolExecutor,
+    team: Team,
 ) -> None:
     """One pass over the coordinates for nodes of one width."""
     dtype = next(v.dtype for v in values.values() if isinstance(v, np.ndarray))
@@ -153,8 +153,7 @@ def _sweep(
             for x in dying.get(i, ()):
                 local.pop(x, None)
 
-    for _ in pool.map(block, range(len(bounds))):
-        pass
+    team.each(len(bounds), block)
     values.update(kept)
     for name, parts in averages.items():
         values[name] = np.array([parts.sum()], dtype)
