@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from tensorprog.readings.arena import Arena
 from tensorprog.readings.draws import Array
 from tensorprog.readings.revealed import Draw, Revealed, Span
 from tensorprog.readings.team import Team
@@ -29,6 +30,7 @@ class Blockwise(Revealed):
     def __init__(
         self,
         team: Team,
+        arena: Arena,
         rows: int,
         cols: int,
         std: float,
@@ -37,34 +39,33 @@ class Blockwise(Revealed):
         dtype: np.dtype[np.floating],
     ) -> None:
         super().__init__(1, rows, cols, std, draw, products, dtype)
-        self.team = team
+        self.team, self.arena = team, arena
 
-    def multiply(self, vectors: Array, transpose: bool, names: Sequence[str]) -> Array:
+    def multiply(self, vectors: Sequence[Array], transpose: bool, names: Sequence[str]) -> list[Array]:
         own, other = self.spans[transpose], self.spans[not transpose]
-        x = vectors[0]
-        if len(x) + own.count > x.shape[1]:
-            return super().multiply(vectors, transpose, names)
-        own.reserve(len(x))
-        found = self._orthonormal(own, np.ascontiguousarray(x))
-        if found is None:
-            return super().multiply(vectors, transpose, names)
-        return self._products(own, other, *found, names)[None]
+        if len(vectors) + own.count <= vectors[0].shape[-1]:
+            own.reserve(len(vectors))
+            found = self._orthonormal(own, [x[0] for x in vectors])
+            if found is not None:
+                return [row[None] for row in self._products(own, other, *found, names)]
+        return super().multiply(vectors, transpose, names)
 
-    def _orthonormal(self, own: Span, x: Array) -> tuple[Array, Array, Array] | None:
+    def _orthonormal(self, own: Span, x: Sequence[Array]) -> tuple[Array, Array, Array] | None:
         """x = coefficients · basis + mixing · q, and `turn` with q = turn · (what is written behind the basis).
 
         None when x is nearly dependent.
         """
-        number, length = x.shape
+        number, length = len(x), len(x[0])
         basis, rest = own.vectors[0, : own.count], own.vectors[0, own.count : own.count + number]
 
         def first(s: slice) -> Array:
-            return np.concatenate([x[:, s] @ basis[:, s].T, _gram(x[:, s])], axis=1)
+            np.stack([row[s] for row in x], out=rest[:, s])
+            return np.concatenate([rest[:, s] @ basis[:, s].T, _gram(rest[:, s])], axis=1)
 
         part, sizes = np.split(self._sum(length, first), [own.count], axis=1)
 
         def remove(s: slice) -> Array:
-            rest[:, s] = x[:, s] - part @ basis[:, s]
+            rest[:, s] -= part @ basis[:, s]
             return np.concatenate([rest[:, s] @ basis[:, s].T, _gram(rest[:, s])], axis=1)
 
         again, gram = np.split(self._sum(length, remove), [own.count], axis=1)
@@ -103,7 +104,7 @@ class Blockwise(Revealed):
         seen = self._sum(q.shape[1], finish_q)
         if other.count:
             seen -= std * self._sum(fresh.shape[1], lambda s: fresh[:, s] @ basis[:, s].T)
-        result = np.empty((number, fresh.shape[1]), fresh.dtype)
+        result = self.arena.empty(fresh.shape, fresh.dtype)
 
         def finish(s: slice) -> None:
             fresh[:, s] = std * fresh[:, s] + seen @ basis[:, s]

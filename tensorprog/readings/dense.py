@@ -25,10 +25,11 @@ def sample_dense(
     seed: int,
     dtype: np.dtype[np.floating],
     threads: int | None = None,
+    memory: object = None,
 ) -> Array:
     """Values of every program of `joint` at these sample indices, (programs, len(samples)); see `realise`.
 
-    threads: share the samples, each with matrices of its own; all cores by default.
+    threads: share the samples, each with matrices of its own; all cores by default. memory: not used.
     """
     program, d0 = joint.program, data.shape[-1]
     needed = dtype.itemsize * sum(int(np.prod(shape(program, name, width, d0))) for name in program.parameters)

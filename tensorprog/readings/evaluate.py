@@ -44,8 +44,7 @@ def run(
         if isinstance(first, MatMul):
             vectors = [values[node.vector] for node in map(nodes.__getitem__, step.nodes) if isinstance(node, MatMul)]
             products = multiply_matrix(values[first.matrix], vectors, first.transpose, step.nodes)
-            for i, name in enumerate(step.nodes):
-                values[name] = products[:, i]
+            values.update(zip(step.nodes, products, strict=True))
         else:
             for name in step.nodes:
                 values[name] = compute(nodes[name], values, n, lengths.get(name))
@@ -53,19 +52,19 @@ def run(
             del values[name]
 
 
-def multiply_matrix(matrix: Value, vectors: Sequence[Value], transpose: bool, names: Sequence[str]) -> Array:
-    """Matrix times each vector, (batch, number of vectors, N): one gemm a sample. `names` are the products' nodes."""
+def multiply_matrix(matrix: Value, vectors: Sequence[Value], transpose: bool, names: Sequence[str]) -> list[Array]:
+    """Matrix times each vector, (batch, N) each: one gemm a sample. `names` are the products' nodes."""
     arrays = [v for v in vectors if isinstance(v, np.ndarray)]
-    batch = matrix.batch if isinstance(matrix, Revealed) else max(len(v) for v in arrays)
-    stacked = np.stack([np.broadcast_to(v, (batch, v.shape[-1])) for v in arrays], axis=1)
     if isinstance(matrix, Revealed):
-        return matrix.multiply(stacked, transpose, names)
+        return matrix.multiply(arrays, transpose, names)
+    batch = max(len(v) for v in arrays)
+    stacked = np.stack([np.broadcast_to(v, (batch, v.shape[-1])) for v in arrays], axis=1)
     if isinstance(matrix, LowRank):
         near, far = (matrix.left, matrix.right) if transpose else (matrix.right, matrix.left)
-        product: Array = np.matmul(np.matmul(stacked, near), far.swapaxes(1, 2))
+        found = np.matmul(np.matmul(stacked, near), far.swapaxes(1, 2))
     else:
-        product = np.matmul(stacked, matrix if transpose else matrix.swapaxes(1, 2))
-    return product
+        found = np.matmul(stacked, matrix if transpose else matrix.swapaxes(1, 2))
+    return list(found.swapaxes(0, 1))
 
 
 def compute(node: Instruction, values: Mapping[str, Value], n: int, length: int | None) -> Array:

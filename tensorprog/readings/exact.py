@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping
 from functools import partial
 from threading import local
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tensorprog.program import Input, MatMul, Matrix, Program
+from tensorprog.readings.arena import Arena
 from tensorprog.readings.blockwise import Blockwise
 from tensorprog.readings.draws import Array, entry_scale, shape, stream
 from tensorprog.readings.evaluate import Value
@@ -33,6 +33,14 @@ def batch_size(width: int) -> int:
     return 1 if width >= LARGE else max(1, BATCH_NUMBERS // width)
 
 
+class Memory(local):
+    """Matrices and large arrays of each thread, allocated once for all samples that it is handed to."""
+
+    def __init__(self) -> None:
+        self.arena = Arena()
+        self.matrices: dict[tuple[object, ...], Revealed] = {}
+
+
 def sample_exact(
     joint: Joint,
     data: NDArray[np.float64],
@@ -41,31 +49,36 @@ def sample_exact(
     seed: int,
     dtype: np.dtype[np.floating],
     threads: int | None = None,
+    memory: Memory | None = None,
 ) -> Array:
     """Values of every program of `joint` at these sample indices, (programs, len(samples)); see `realise`.
 
     threads: share the samples, or the coordinates of large widths; all cores by default.
+    memory: of earlier calls, to be used again.
     """
     program, d0 = joint.program, data.shape[-1]
     expected = products(program)
     places = {x: i for i, x in enumerate(x for x, node in program.nodes.items() if isinstance(node, MatMul))}
     large = width >= LARGE
-    memory = local()  # the matrices of each thread, allocated once for all its batches
+    memory = memory or Memory()
 
     def matrices(batch: range) -> dict[str, Value]:
-        kept: dict[Any, Revealed] = memory.__dict__
+        kept = memory.matrices
         found: dict[str, Value] = {}
         for name, parameter in program.parameters.items():
             if isinstance(program.types[name], Matrix):
                 rows, cols = shape(program, name, width, d0)
                 fresh = partial(_fresh, seed, width, batch, name, places)
-                std, key = entry_scale(parameter, width, d0), (name, len(batch))
+                std = entry_scale(parameter, width, d0)
+                key = (name, len(batch), rows, cols, std, expected[name], dtype)
                 if key not in kept and large:
-                    kept[key] = Blockwise(team, rows, cols, std, fresh, expected[name], dtype)
+                    kept[key] = Blockwise(team, memory.arena, rows, cols, std, fresh, expected[name], dtype)
                 elif key not in kept:
                     kept[key] = Revealed(len(batch), rows, cols, std, fresh, expected[name], dtype)
-                kept[key].forget(fresh)
-                found[name] = kept[key]
+                matrix = found[name] = kept[key]
+                matrix.forget(fresh)
+                if isinstance(matrix, Blockwise):
+                    matrix.team = team
         return found
 
     given = {*program.parameters, *(x for x, node in program.nodes.items() if isinstance(node, Input))}
@@ -73,7 +86,7 @@ def sample_exact(
 
     def execute(values: MutableMapping[str, Value]) -> None:
         assert planned is not None
-        run_stages(program.nodes, program.types, planned, values, width, d0, team)
+        run_stages(program.nodes, program.types, planned, values, width, d0, team, memory.arena)
 
     with Team(threads or cores()) as team:
         parts = cut(samples, batch_size(width), 1 if large else team.size)

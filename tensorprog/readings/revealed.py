@@ -100,14 +100,12 @@ class Revealed:
         for span in self.spans:
             span.count = 0
 
-    def multiply(self, vectors: Array, transpose: bool, names: Sequence[str]) -> Array:
-        """(batch, number, N) -> (batch, number, M), one after the other; `names` are the nodes of the products."""
+    def multiply(self, vectors: Sequence[Array], transpose: bool, names: Sequence[str]) -> list[Array]:
+        """The product with each vector (batch, N), one after the other; `names` are the nodes of the products."""
         own, other = self.spans[transpose], self.spans[not transpose]
-        own.reserve(vectors.shape[1])
-        results = np.empty((self.batch, vectors.shape[1], own.products.shape[2]), vectors.dtype)
-        for i in range(vectors.shape[1]):
-            results[:, i] = self._product(own, other, vectors[:, i], names[i])
-        return results
+        own.reserve(len(vectors))
+        whole = [np.broadcast_to(x, (self.batch, x.shape[-1])) for x in vectors]
+        return [self._product(own, other, x, name) for x, name in zip(whole, names, strict=True)]
 
     def normals(self, name: str, target: Array) -> None:
         """Fresh normals for a product: a stream of its own for each node, and each time that it is computed."""

@@ -15,6 +15,7 @@ import numpy as np
 
 from tensorprog.program import Constant, Instruction, MatMul, Moment, Scalar, Vector, ancestors, operands
 from tensorprog.program.types import Type, Width
+from tensorprog.readings.arena import Arena
 from tensorprog.readings.evaluate import Value, compute, multiply_matrix
 from tensorprog.readings.team import Team
 
@@ -91,18 +92,17 @@ def run_stages(
     n: int,
     d0: int,
     team: Team,
+    arena: Arena,
 ) -> None:
     """Carry out the stages in place, one sample: vectors are (1, N), scalars (1,)."""
     for stage in planned.stages:
         for (matrix, transpose), names in stage.products.items():
             vectors = [values[nodes[x].vector] for x in names]  # type: ignore[union-attr]  # they are products
-            found = multiply_matrix(values[matrix], vectors, transpose, names)
-            for i, name in enumerate(names):
-                values[name] = found[:, i]
+            values.update(zip(names, multiply_matrix(values[matrix], vectors, transpose, names), strict=True))
         for name in stage.scalars:
             values[name] = compute(nodes[name], values, n, None)
         for width, names in stage.sweeps.items():
-            _sweep(nodes, types, names, planned.stored, values, n, width.at(n, d0), team)
+            _sweep(nodes, types, names, planned.stored, values, n, width.at(n, d0), team, arena)
         for name in stage.release:
             values.pop(name, None)
 
@@ -116,6 +116,7 @@ def _sweep(
     n: int,
     length: int,
     team: Team,
+    arena: Arena,
 ) -> None:
     """One pass over the coordinates for nodes of one width."""
     dtype = next(v.dtype for v in values.values() if isinstance(v, np.ndarray))
@@ -123,7 +124,7 @@ def _sweep(
     outside = list(dict.fromkeys(x for name in names for x in operands(nodes[name]) if x not in inside))
     vectors = {x: values[x] for x in outside if isinstance(types[x], Vector)}
     scalars: dict[str, Value] = {x: values[x] for x in outside if isinstance(types[x], Scalar)}
-    kept = {x: np.empty((1, length), dtype) for x in names if x in stored and isinstance(types[x], Vector)}
+    kept = {x: arena.empty((1, length), dtype) for x in names if x in stored and isinstance(types[x], Vector)}
     bounds = [(a, min(a + BLOCK, length)) for a in range(0, length, BLOCK)]
     averages = {x: np.zeros(len(bounds)) for x in names if isinstance(nodes[x], Moment)}
     last: dict[str, int] = {}

@@ -11,6 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
+from threading import local
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from tqdm import tqdm
 from tensorprog.errors import SamplingError
 from tensorprog.readings import BAR, READINGS, Joint, reading_of
 from tensorprog.readings.costs import seconds
-from tensorprog.readings.exact import batch_size
+from tensorprog.readings.exact import Memory, batch_size
 from tensorprog.scaling.store import Store
 
 Array = NDArray[np.float64]
@@ -44,6 +45,25 @@ class Job:
     group: int
     width: int
     samples: range
+
+
+class _Held(local):
+    """The memory of this thread's last job, for the next one at the same width."""
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        self.key: tuple[int, int] | None = None
+        self.last = Memory()
+
+    def memory(self, group: int, width: int) -> Memory:
+        if self.key != (group, width):
+            self.key, self.last = (group, width), Memory()
+        return self.last
+
+
+_held = _Held()
 
 
 @dataclass(frozen=True)
@@ -72,7 +92,8 @@ class Task:
         try:
             with threadpool_limits(self.threads), np.errstate(all="ignore"):
                 read, joint = READINGS[self.reading(job.group, job.width)], self.joints[job.group]
-                values = read(joint, self.data, job.width, job.samples, self.seed, self.dtype, self.threads)
+                memory = _held.memory(job.group, job.width)
+                values = read(joint, self.data, job.width, job.samples, self.seed, self.dtype, self.threads, memory)
         except np.linalg.LinAlgError:
             values = np.array(np.nan)
         if not np.isfinite(values).all():
@@ -120,6 +141,7 @@ def run_blocks(
             for job, values in _carried_out(cutter, submit, QUEUED * workers):
                 finish(job, values)
                 bar.update(len(job.samples) * task.expected(job.group, job.width))
+    _held.forget()
     return found
 
 

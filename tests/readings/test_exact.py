@@ -9,6 +9,7 @@ from scipy import stats
 
 import tensorprog as tp
 from tensorprog.readings import blockwise, exact, revealed, sweep
+from tensorprog.readings.arena import Arena
 from tensorprog.readings.revealed import Revealed
 from tensorprog.readings.team import Team
 
@@ -184,14 +185,15 @@ def test_products_are_those_of_one_matrix(rows, cols):
     images = np.empty((3, 8, rows))
     backs = np.empty((3, 7, cols))
     for i in range(8):
-        images[:, i] = w.multiply(xs[:, i : i + 1], False, ["x"])[:, 0]
+        images[:, i] = w.multiply([xs[:, i]], False, ["x"])[0]
         if i < 7:
-            backs[:, i] = w.multiply(ys[:, i : i + 1], True, ["y"])[:, 0]
+            backs[:, i] = w.multiply([ys[:, i]], True, ["y"])[0]
     np.testing.assert_allclose(images @ ys.swapaxes(1, 2), xs @ backs.swapaxes(1, 2), atol=1e-10)
     before = w.spans[0].count, w.spans[1].count
-    mixed = w.multiply(2 * xs[:, :1] - 3 * xs[:, 5:6], False, ["z"])
-    np.testing.assert_allclose(mixed, 2 * images[:, :1] - 3 * images[:, 5:6], atol=1e-10)
-    np.testing.assert_allclose(w.multiply(xs, False, ["x"] * 8), images, atol=1e-10)
+    mixed = w.multiply([2 * xs[:, 0] - 3 * xs[:, 5]], False, ["z"])[0]
+    np.testing.assert_allclose(mixed, 2 * images[:, 0] - 3 * images[:, 5], atol=1e-10)
+    again = w.multiply(list(xs.swapaxes(0, 1)), False, ["x"] * 8)
+    np.testing.assert_allclose(np.stack(again, axis=1), images, atol=1e-10)
     assert (w.spans[0].count, w.spans[1].count) == before, "a vector of the span drew something"
 
 
@@ -199,10 +201,11 @@ def test_spans_fill_up():
     """Whoever multiplies by more than n vectors has seen the whole matrix."""
     w, rng = matrix(5, 5)
     xs = rng.standard_normal((3, 5, 5))
-    images = w.multiply(xs, False, list("abcde"))
+    images = np.stack(w.multiply(list(xs.swapaxes(0, 1)), False, list("abcde")), axis=1)
     whole = np.linalg.solve(xs, images).swapaxes(1, 2)
     ys = rng.standard_normal((3, 4, 5))
-    np.testing.assert_allclose(w.multiply(ys, True, list("fghi")), ys @ whole, atol=1e-8)
+    backs = np.stack(w.multiply(list(ys.swapaxes(0, 1)), True, list("fghi")), axis=1)
+    np.testing.assert_allclose(backs, ys @ whole, atol=1e-8)
     assert w.spans[0].count == 5
 
 
@@ -251,11 +254,11 @@ def test_orthogonality_is_kept_over_200_products():
         rng.standard_normal(out=target)
 
     with Team(2) as team:
-        w = blockwise.Blockwise(team, n, n, 0.5, draw, (100, 100), np.dtype(np.float64))
-        x = rng.standard_normal((1, 5, n))
+        w = blockwise.Blockwise(team, Arena(), n, n, 0.5, draw, (100, 100), np.dtype(np.float64))
+        xs = list(rng.standard_normal((5, 1, n)))
         for i in range(20):
-            y = np.tanh(w.multiply(x, False, ["x"] * 5)) + 0.1 * rng.standard_normal((1, 5, n))
-            x = np.tanh(w.multiply(y, True, ["y"] * 5)) + (i % 2) * x
+            ys = [np.tanh(y) + 0.1 * rng.standard_normal((1, n)) for y in w.multiply(xs, False, ["x"] * 5)]
+            xs = [np.tanh(x) + (i % 2) * old for x, old in zip(w.multiply(ys, True, ["y"] * 5), xs, strict=True)]
     for span in w.spans:
         assert span.count == 100
         gram = sum(part @ part.copy().T for part in np.array_split(span.vectors[0, :100], 64, axis=1))
