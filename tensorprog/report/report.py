@@ -194,8 +194,10 @@ def verify(
     workers: processes; in a script, more than one need the guard `if __name__ == "__main__":`.
     method: the reading, as in `tp.sample`. memory: bytes that all processes together may use, by default half of what
         is free.
-    store: a file that keeps finished samples; run again after a stop, the same call goes on from there.
-    executor: any `concurrent.futures.Executor` to use instead of processes of this machine.
+    store: a file that keeps finished samples of one architecture; run again after a stop, the same call goes on from
+        there.
+    executor: any `concurrent.futures.Executor` to use instead of processes of this machine; `workers` then says how
+        many jobs it can run at once, and each may use half of the memory that is free here unless `memory` is given.
     progress: show a bar on a terminal. name, provenance: go into the report.
 
     Raises OrderError, DataError, SamplingError before any work starts.
@@ -210,8 +212,9 @@ def verify(
     kept = check_widths(widths, [program])
     array = check_data(program.restricted([f"F{max(max(e.points) for e in table)}"]), data)
     counts = [few if entry.D == 2 else samples for entry in table]
-    ways: dict[str, Any] = {"workers": workers, "executor": executor, "store": store, "progress": progress}
-    values = measure(programs, array, kept, counts, seed, method=method, memory=memory, **ways)
+    identity = program.restricted(list(program.outputs)[:1]).digest  # however many inputs were traced
+    ways: dict[str, Any] = {"workers": workers, "executor": executor, "store": store, "identity": identity}
+    values = measure(programs, array, kept, counts, seed, method=method, memory=memory, progress=progress, **ways)
     measurements = tuple(
         Measurement(entry, kept, tuple(found), _verdict(entry, kept, found, margin, seed))
         for entry, found in zip(table, values, strict=True)

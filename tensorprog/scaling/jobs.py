@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from tensorprog.errors import SamplingError
+from tensorprog.errors import SamplingError, TensorProgramError
 from tensorprog.readings import BAR, READINGS, Joint, reading_of
 from tensorprog.readings.costs import seconds
 from tensorprog.readings.exact import Memory, batch_size
-from tensorprog.scaling.store import Store
+from tensorprog.scaling.store import Key, Store, key_of
 
 Array = NDArray[np.float64]
 TARGET = 0.4  # seconds a job should take, so that at most a second's work is lost
@@ -113,15 +113,15 @@ def run_blocks(
 ) -> dict[tuple[int, int], Array]:
     """(group, width) -> values (programs, count); what the store has is not computed again."""
     found: dict[tuple[int, int], Array] = {}
-    runs: dict[tuple[int, int], int] = {}
+    keys: dict[tuple[int, int], Key] = {}
     missing: list[tuple[Block, range]] = []
     for block in blocks:
         key, joint = (block.group, block.width), task.joints[block.group]
         found[key] = np.full((len(joint.outputs), block.count), np.nan)
         known: dict[int, Array] = {}
         if store is not None:
-            runs[key] = store.run(joint, task.data, task.seed, task.dtype, task.reading(*key), block.width)
-            known = store.known(runs[key], len(joint.outputs))
+            keys[key] = key_of(joint, task.data, task.seed, task.dtype, task.reading(*key), block.width)
+            known = store.known(keys[key], len(joint.outputs))
         for sample in sorted(known):
             if sample < block.count:
                 found[key][:, sample] = known[sample]
@@ -131,7 +131,7 @@ def run_blocks(
         key = job.group, job.width
         found[key][:, job.samples.start : job.samples.stop] = values
         if store is not None:
-            store.add(runs[key], job.samples, values)
+            store.add(keys[key], job.samples, values)
 
     total = sum(len(part) * task.expected(block.group, block.width) for block, part in missing)
     hidden = None if progress else True  # None: hidden unless on a terminal
@@ -180,7 +180,15 @@ Submit = Callable[[Job], "Future[tuple[Array, float]]"]
 @contextmanager
 def _submitting(task: Task, workers: int, executor: Executor | None) -> Iterator[Submit]:
     if executor is not None:
-        yield lambda job: executor.submit(task, job)
+        try:
+            yield lambda job: executor.submit(task, job)
+        except TensorProgramError:
+            raise
+        except Exception as error:
+            raise SamplingError(
+                f"the executor could not finish a job ({type(error).__name__}: {error}); see to its workers and their "
+                "memory, then the same call goes on from what is stored"
+            ) from error
     elif workers == 1:
         yield lambda job: _at_once(task, job)
     else:
@@ -190,7 +198,8 @@ def _submitting(task: Task, workers: int, executor: Executor | None) -> Iterator
             except BrokenProcessPool:
                 raise SamplingError(
                     "a worker process died, for lack of memory, or because a script calls this outside of "
-                    "`if __name__ == '__main__':`, which processes that are started anew need; use workers=1 there"
+                    "`if __name__ == '__main__':`, which processes that are started anew need; use workers=1 there; "
+                    "the same call goes on from what is stored"
                 ) from None
             except BaseException:
                 pool.shutdown(cancel_futures=True)
@@ -204,7 +213,7 @@ def _at_once(task: Task, job: Job) -> Future[tuple[Array, float]]:
 
 
 def _carried_out(cutter: _Cutter, submit: Submit, most: int) -> Iterator[tuple[Job, Array]]:
-    """Jobs as they finish, a few under way at a time."""
+    """Jobs as they finish, a few under way at a time; those that finished come before one that failed."""
     under_way: dict[Future[tuple[Array, float]], Job] = {}
     while True:
         while len(under_way) < most and (job := cutter.next()) is not None:
@@ -214,11 +223,15 @@ def _carried_out(cutter: _Cutter, submit: Submit, most: int) -> Iterator[tuple[J
                 break
         if not under_way:
             return
-        for future in wait(under_way, return_when=FIRST_COMPLETED).done:
+        for future in sorted(wait(under_way, return_when=FIRST_COMPLETED).done, key=_failed):
             job = under_way.pop(future)
             values, took = future.result()
             cutter.learn(job, took)
             yield job, values
+
+
+def _failed(future: Future[tuple[Array, float]]) -> bool:
+    return future.cancelled() or future.exception() is not None
 
 
 _installed: list[Task] = []

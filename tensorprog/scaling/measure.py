@@ -7,6 +7,7 @@ on the order in which jobs finish.
 from __future__ import annotations
 
 import itertools
+import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import Executor
@@ -47,6 +48,15 @@ def check_counts(counts: Sequence[int]) -> None:
             raise SamplingError(f"samples={count} must be at least 2, quantiles need a spread")
 
 
+def _check_workers(workers: int, executor: Executor | None) -> None:
+    most = MOST_WORKERS * (os.cpu_count() or 1) if executor is None else math.inf
+    if isinstance(workers, bool) or not isinstance(workers, int) or not 1 <= workers <= most:
+        wanted = (
+            f"an integer from 1 to {most}, {MOST_WORKERS} for each core" if executor is None else "a positive integer"
+        )
+        raise SamplingError(f"workers={workers!r} must be {wanted}")
+
+
 def threads_of(workers: int) -> int:
     """BLAS threads of each of so many processes: the cores shared out, at least one."""
     return max(1, (os.cpu_count() or 1) // workers)
@@ -65,6 +75,7 @@ def measure(
     memory: int | None = None,
     store: str | Path | None = None,
     executor: Executor | None = None,
+    identity: str | None = None,
 ) -> list[list[Array]]:
     """Samples of the norm of every program at every width.
 
@@ -75,7 +86,9 @@ def measure(
     workers: processes; 1 stays in this one. progress: a bar on the terminal after two seconds.
     method: as in `tp.sample`. memory: bytes that all processes together may use, by default half of what is free.
     store: a file that keeps finished samples, see `store`; those that it has already are not computed again.
-    executor: any `concurrent.futures.Executor` to use instead of `workers` processes of this machine.
+    executor: any `concurrent.futures.Executor` to use instead of processes of this machine; `workers` then says how
+        many jobs it can run at once, and each may use half of the memory that is free here unless `memory` is given.
+    identity: digest of the architecture; a store that keeps samples of another one is refused.
 
     Returns one list a program, with an array (samples,) of ‖C‖ a width.
 
@@ -84,18 +97,17 @@ def measure(
     kept = check_widths(widths, programs)
     check_counts(samples)
     dtype = check_request(2, seed, method, np.float64)
-    most = MOST_WORKERS * (os.cpu_count() or 1)
-    if isinstance(workers, bool) or not isinstance(workers, int) or not 1 <= workers <= most:
-        raise SamplingError(f"workers={workers!r} must be an integer from 1 to {most}, {MOST_WORKERS} for each core")
+    _check_workers(workers, executor)
     counts = sorted(set(samples))
     groups = [[i for i, count in enumerate(samples) if count == wanted] for wanted in counts]
     joints = tuple(Joint.of([programs[i] for i in group]) for group in groups)
     array = check_data(max((joint.program for joint in joints), key=lambda p: p.inputs), data)
     task = Task(joints, array, seed, dtype, threads_of(workers), method)
+    sharing = 1 if executor is not None and memory is None else workers
     for joint in joints:
-        check_memory(joint.program, kept, array.shape[-1], method, memory, workers)
+        check_memory(joint.program, kept, array.shape[-1], method, memory, sharing)
     blocks = [Block(group, width, count) for width in reversed(kept) for group, count in enumerate(counts)]
-    with nullcontext() if store is None else Store(store) as opened:
+    with nullcontext() if store is None else Store(store, identity) as opened:
         done = run_blocks(task, blocks, workers, opened, executor, progress)
     results: list[list[Array]] = [[] for _ in programs]
     for width in kept:

@@ -1,16 +1,26 @@
 """The run store: finished samples in one SQLite file, so that a run that was stopped goes on where it was.
 
 A sample is keyed by what determines its value: the programs evaluated together, the data, the seed, the dtype, the
-reading, the library's version, the width; then the correlation and its index. One process writes, a transaction for
-each finished job, which is on the disk when it ends (write-ahead log, synchronous FULL): whatever kills the process,
-what was committed stays, and no sample is there twice.
+reading, the library's version, the width; then the correlation and its index. A transaction for each finished job is on
+the disk when it ends (write-ahead log, synchronous FULL): whatever kills the process, what was committed stays, and no
+sample is there twice. Several runs of one architecture may share a store, also at the same time.
+
+The file's header names this library and the format, and every sample carries a checksum of its key and value, so that
+no number of another program, of another run or of a damaged file is taken for a sample.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import math
+import os
 import sqlite3
-from collections.abc import Sequence
+import struct
+import time
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -21,93 +31,206 @@ from tensorprog.readings import Joint
 from tensorprog.version import VERSION
 
 Array = NDArray[np.float64]
-KEY = ("programs", "data", "seed", "dtype", "reading", "version", "width")
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS runs (
+Key = tuple[str, str, str, str, str, str, int]
+COLUMNS = ("programs", "data", "seed", "dtype", "reading", "version", "width")
+APPLICATION, FORMAT = int.from_bytes(b"tprg", "big"), 1  # in the header of every store
+PATIENCE = 60.0  # seconds to wait for a transaction of another run
+SCHEMA = (
+    f"PRAGMA application_id = {APPLICATION}",
+    f"PRAGMA user_version = {FORMAT}",
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE runs (
     run INTEGER PRIMARY KEY, programs TEXT, data TEXT, seed TEXT, dtype TEXT, reading TEXT, version TEXT, width INTEGER,
-    UNIQUE (programs, data, seed, dtype, reading, version, width));
-CREATE TABLE IF NOT EXISTS samples (
-    run INTEGER, correlation INTEGER, sample INTEGER, value REAL NOT NULL,
-    PRIMARY KEY (run, correlation, sample)) WITHOUT ROWID;
-"""
+    UNIQUE (programs, data, seed, dtype, reading, version, width))""",
+    """CREATE TABLE samples (
+    run INTEGER, correlation INTEGER, sample INTEGER, value REAL NOT NULL, checksum INTEGER NOT NULL,
+    PRIMARY KEY (run, correlation, sample)) WITHOUT ROWID""",
+)
+ELSEWHERE = "use another folder"
+OTHER = "it is a database of another program, no run store", ELSEWHERE
+DAMAGED = "it is damaged or no run store; use another folder, or remove the file"
+REMEDIES = {
+    sqlite3.SQLITE_BUSY: "another run writes to it all the time; wait for it, or use another folder",
+    sqlite3.SQLITE_FULL: "what is in it is safe: free some space, and the same command goes on from there",
+    sqlite3.SQLITE_IOERR: "free some space or see to the disk, and the same command goes on from what is in it",
+} | dict.fromkeys((sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY), ELSEWHERE)
+
+
+def key_of(joint: Joint, data: Array, seed: int, dtype: np.dtype[np.floating], reading: str, width: int) -> Key:
+    """What samples of these programs at this width are kept under."""
+    digest = hashlib.sha256(repr(data.shape).encode() + np.ascontiguousarray(data).tobytes()).hexdigest()
+    return joint.digest, digest, str(seed), dtype.name, reading, VERSION, width
 
 
 class Store:
-    """A run store, open for one writer; use it as a context.
+    """A run store of one architecture, whose digest `identity` is; None checks nothing. Use it as a context.
 
-    Raises SamplingError when the file cannot be used, is in use, or is full; what was stored before is kept.
+    The file and its folder are made with the first sample: a run that fails before leaves nothing behind.
+
+    Raises SamplingError when the file cannot be used, is of another program or architecture, is damaged, or is full;
+    what was stored before is kept.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-        self._made = [place for place in (self.path, *self.path.absolute().parents) if not place.exists()]
-        self._runs: dict[tuple[object, ...], int] = {}
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(self.path, timeout=2.0, isolation_level=None)
-            self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._db.executescript(SCHEMA)
-        except (sqlite3.Error, OSError) as error:
-            raise self._unusable(error) from None
+    def __init__(self, path: str | Path, identity: str | None = None) -> None:
+        self.path, self._identity = Path(path), identity
+        self._db: sqlite3.Connection | None = None
+        with self._errors():
+            if self._is_there():
+                self._db = self._open()
 
     def __enter__(self) -> Store:
         return self
 
     def __exit__(self, *_: object) -> None:
-        empty = bool(self._made) and self._db.execute("SELECT 1 FROM samples LIMIT 1").fetchone() is None
-        self._db.close()
-        if empty:  # a run that failed before its first sample leaves nothing behind
-            self.path.unlink()
-            for folder in self._made[1:]:
-                folder.rmdir()
+        if self._db is not None:
+            self._db.close()
 
-    def run(self, joint: Joint, data: Array, seed: int, dtype: np.dtype[np.floating], reading: str, width: int) -> int:
-        """The number under which samples of these programs at this width are kept."""
-        digest = hashlib.sha256(repr(data.shape).encode() + np.ascontiguousarray(data).tobytes()).hexdigest()
-        key = (joint.digest, digest, str(seed), dtype.name, reading, VERSION, width)
-        if key not in self._runs:
-            try:
-                columns = "programs, data, seed, dtype, reading, version, width"
-                self._db.execute(f"INSERT OR IGNORE INTO runs ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)", key)
-                where = (
-                    "programs = ? AND data = ? AND seed = ? AND dtype = ? AND reading = ? AND version = ? AND width = ?"
-                )
-                (self._runs[key],) = self._db.execute(f"SELECT run FROM runs WHERE {where}", key).fetchone()
-            except sqlite3.Error as error:
-                raise self._unusable(error) from None
-        return self._runs[key]
-
-    def known(self, run: int, programs: int) -> dict[int, Array]:
+    def known(self, key: Key, programs: int) -> dict[int, Array]:
         """Sample index -> values of all programs, for every sample that is complete."""
         found: dict[int, Array] = {}
         count: dict[int, int] = {}
-        for correlation, sample, value in self._db.execute(
-            "SELECT correlation, sample, value FROM samples WHERE run = ?", (run,)
-        ):
-            found.setdefault(sample, np.empty(programs))[correlation] = value
-            count[sample] = count.get(sample, 0) + 1
+        start = _checksum(key)
+        with self._errors():
+            for correlation, sample, value, checksum in self._rows(key):
+                if checksum != _checked(correlation, sample, value, start) or correlation >= programs:
+                    raise self._refusal("a sample in it is not the one that was stored", DAMAGED)
+                found.setdefault(sample, np.empty(programs))[correlation] = value
+                count[sample] = count.get(sample, 0) + 1
         return {sample: values for sample, values in found.items() if count[sample] == programs}
 
-    def add(self, run: int, samples: Sequence[int], values: Array) -> None:
+    def add(self, key: Key, samples: Sequence[int], values: Array) -> None:
         """Keep values (programs, samples); they are on the disk when this returns."""
-        rows = [(run, i, s, float(v)) for i, row in enumerate(values) for s, v in zip(samples, row, strict=True)]
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany("INSERT OR IGNORE INTO samples VALUES (?, ?, ?, ?)", rows)
-            self._db.execute("COMMIT")
-        except sqlite3.Error as error:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise self._unusable(error) from None
+        start = _checksum(key)
+        pairs = [(i, s, float(v)) for i, row in enumerate(values) for s, v in zip(samples, row, strict=True)]
+        with self._errors():
+            if self._db is None:
+                self._db = self._open()
+            with _writing(self._db) as db:
+                db.execute(f"INSERT OR IGNORE INTO runs ({', '.join(COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?, ?)", key)
+                (run,) = db.execute(f"SELECT run FROM runs WHERE {_where()}", key).fetchone()
+                rows = [(run, *pair, _checked(*pair, start)) for pair in pairs]
+                db.executemany("INSERT OR IGNORE INTO samples VALUES (?, ?, ?, ?, ?)", rows)
 
-    def _unusable(self, error: Exception) -> SamplingError:
-        what = str(error)
-        if "locked" in what:
-            remedy = "another run writes to it; wait for it, or use another folder"
-        elif "full" in what:
-            remedy = "what is in it is safe: free some space, and the same command goes on from there"
-        else:
-            remedy = "use another folder, or remove the file if it is no run store"
+    def _rows(self, key: Key) -> Iterator[tuple[int, int, float, int]]:
+        if self._db is None:
+            return iter(())
+        wanted = f"SELECT correlation, sample, value, checksum FROM samples JOIN runs USING (run) WHERE {_where()}"
+        return self._db.execute(wanted, key)
+
+    def _is_there(self) -> bool:
+        """Whether there is a file that is not empty; OSError when it cannot be written, or cannot be made."""
+        here = next(place for place in (self.path, *self.path.absolute().parents) if place.exists())
+        if (here == self.path) == here.is_dir():
+            raise OSError(errno.EINVAL, "a folder" if here.is_dir() else "no folder", str(here))
+        if not os.access(here, os.W_OK):
+            raise PermissionError(errno.EACCES, "no permission to write", str(here))
+        return here == self.path and here.stat().st_size > 0
+
+    def _open(self) -> sqlite3.Connection:
+        if self._is_there():
+            self._refuse_others()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        db = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)
+        try:
+            db.execute("PRAGMA synchronous = FULL")
+            ((state,),) = db.execute("PRAGMA integrity_check(1)")
+            if state != "ok":
+                raise self._refusal(state.splitlines()[-1], DAMAGED)
+            with _writing(db):
+                if self._is_new(db):
+                    for statement in SCHEMA:
+                        db.execute(statement)
+                self._check_identity(db)
+            _use_log(db)
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _refuse_others(self) -> None:
+        """Look at the header alone: opening a file for good may already write to it, when its program left a log."""
+        with closing(sqlite3.connect(f"{self.path.absolute().as_uri()}?immutable=1", uri=True)) as db:
+            try:
+                if self._is_new(db):
+                    raise self._refusal(*OTHER)
+            except sqlite3.DatabaseError as error:
+                if (
+                    error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT
+                ):  # which another run that writes now may look like
+                    raise
+
+    def _is_new(self, db: sqlite3.Connection) -> bool:
+        """Whether the file holds nothing yet; SamplingError when it is of another program or format."""
+        (application,), (version,) = (db.execute(f"PRAGMA {x}").fetchone() for x in ("application_id", "user_version"))
+        if (application, version) == (APPLICATION, FORMAT):
+            return False
+        if application == APPLICATION:
+            raise self._refusal(f"its format is {version}, this version of the library writes {FORMAT}", ELSEWHERE)
+        if application or db.execute("SELECT 1 FROM sqlite_master").fetchone():
+            raise self._refusal(*OTHER)
+        return True
+
+    def _check_identity(self, db: sqlite3.Connection) -> None:
+        if self._identity is None:
+            return
+        db.execute("INSERT OR IGNORE INTO meta VALUES ('architecture', ?)", (self._identity,))
+        (kept,) = db.execute("SELECT value FROM meta WHERE name = 'architecture'").fetchone()
+        if kept != self._identity:
+            what = f"it keeps samples of the architecture {str(kept)[:12]}…, this run is of {self._identity[:12]}…"
+            raise self._refusal(what, ELSEWHERE)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise self._refusal(str(error), ELSEWHERE) from None
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            code = getattr(error, "sqlite_errorcode", -1)
+            raise self._refusal(str(error), REMEDIES.get(code & 0xFF, DAMAGED)) from None
+
+    def _refusal(self, what: str, remedy: str) -> SamplingError:
         return SamplingError(f"the run store {str(self.path)!r} cannot be used ({what}); {remedy}")
+
+
+@contextmanager
+def _writing(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """One transaction; what it wrote is undone when anything fails."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield db
+        db.execute("COMMIT")
+    except BaseException:
+        with suppress(sqlite3.Error):
+            db.execute("ROLLBACK")
+        raise
+
+
+def _use_log(db: sqlite3.Connection) -> None:
+    """Switch to the write-ahead log; SQLite itself does not wait for other runs here."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+
+
+def _where() -> str:
+    return " AND ".join(f"{column} = ?" for column in COLUMNS)
+
+
+def _checksum(key: Key) -> int:
+    return zlib.crc32(repr(key).encode())
+
+
+def _checked(correlation: int, sample: int, value: float, start: int) -> int:
+    """The checksum of a sample whose key has the checksum `start`; -1 for what can be no sample."""
+    try:
+        packed = struct.pack("<QQd", correlation, sample, value)
+    except struct.error:
+        return -1
+    return zlib.crc32(packed, start) if math.isfinite(value) else -1

@@ -2,55 +2,27 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import suppress
 
 import numpy as np
 import pytest
-from cases import CASES
+from scaling.runs import COUNTS, DATA, PROGRAMS, ROWS, WIDTHS, process, rows, run, same
 
-import tensorprog as tp
 from tensorprog.errors import SamplingError
 from tensorprog.scaling import jobs, measure
 from tensorprog.scaling.store import Store
 
-PROGRAM = CASES[0].trace(3)
-PROGRAMS = [tp.correlation(PROGRAM, D, d) for D, d in [(0, 1), (0, 2), (1, 1), (2, 0)]]
-COUNTS = [60, 60, 60, 12]
-WIDTHS = (8, 64)
-DATA = CASES[0].data(3)
-
-
-def run(**options):
-    return measure(PROGRAMS, DATA, WIDTHS, COUNTS, seed=4, **options)
-
-
-def same(one, other):
-    for a, b in zip(one, other, strict=True):
-        for x, y in zip(a, b, strict=True):
-            np.testing.assert_allclose(x, y, rtol=1e-12)
-
-
-@pytest.fixture(scope="module")
-def expected():
-    return run()
-
-
-def rows(path):
-    with closing(sqlite3.connect(path)) as db:
-        return db.execute(
-            "SELECT count(*), count(DISTINCT run || ' ' || correlation || ' ' || sample) FROM samples"
-        ).fetchone()
+KEY = ("programs", "data", "0", "float64", "exact", "0.1.0", 64)
 
 
 def test_a_finished_run_computes_nothing_again(tmp_path, expected, monkeypatch):
     same(run(store=tmp_path / "s.sqlite"), expected)
-    assert rows(tmp_path / "s.sqlite") == (2 * (3 * 60 + 12),) * 2
+    assert rows(tmp_path / "s.sqlite") == (ROWS, ROWS)
 
     def never(self, job):
         raise AssertionError(f"{job} was computed again")
@@ -101,64 +73,123 @@ def test_more_samples_extend_a_run(tmp_path):
 def test_a_full_store_is_an_error_that_loses_nothing(tmp_path, expected, monkeypatch):
     path = tmp_path / "s.sqlite"
     monkeypatch.setattr(jobs, "TARGET", 1e-3)
-    opened = Store.__init__
+    opened = Store._open
 
-    def small(self, path):
-        opened(self, path)
-        (pages,) = self._db.execute("PRAGMA page_count").fetchone()
-        self._db.execute(f"PRAGMA max_page_count = {pages + 1}")
+    def small(self):
+        db = opened(self)
+        (pages,) = db.execute("PRAGMA page_count").fetchone()
+        db.execute(f"PRAGMA max_page_count = {pages + 1}")
+        return db
 
     with monkeypatch.context() as patch, pytest.raises(SamplingError, match=r"full.*safe.*same command goes on"):
-        patch.setattr(Store, "__init__", small)
+        patch.setattr(Store, "_open", small)
         run(store=path)
-    assert 0 < rows(path)[0] < 2 * (3 * 60 + 12)
+    assert 0 < rows(path)[0] < ROWS
     same(run(store=path), expected)
 
 
-def test_a_second_writer_is_refused(tmp_path):
-    with Store(tmp_path / "s.sqlite"), pytest.raises(SamplingError, match="another run writes to it"):
-        Store(tmp_path / "s.sqlite")
+def test_a_commit_that_fails_leaves_the_store_readable(tmp_path):
+    resource = pytest.importorskip("resource")
+    path, values = tmp_path / "s.sqlite", np.arange(6000.0).reshape(2, 3000)
+    with Store(path) as store:
+        store.add(KEY, range(3000), values)
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        written = max(file.stat().st_size for file in tmp_path.iterdir())
+        resource.setrlimit(resource.RLIMIT_FSIZE, (written + 10_000, limits[1]))
+        try:
+            with pytest.raises(SamplingError, match=r"disk I/O error.*free some space .* same command goes on"):
+                store.add(KEY, range(3000, 6000), values)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert set(store.known(KEY, 2)) == set(range(3000))
+    assert rows(path) == (6000, 6000)
+    with Store(path) as store:
+        store.add(KEY, range(3000, 6000), values)
+        np.testing.assert_array_equal(store.known(KEY, 2)[5999], values[:, 2999])
 
 
-def test_a_file_that_is_no_store_is_refused_and_kept(tmp_path):
-    (tmp_path / "notes").write_text("not a database, but long enough to be looked at as one" * 100)
-    with pytest.raises(SamplingError, match="no run store"):
-        Store(tmp_path / "notes")
-    assert (tmp_path / "notes").read_text().startswith("not a database")
+def test_a_run_that_fails_removes_nothing_of_another(tmp_path):
+    path = tmp_path / "new" / "s.sqlite"
+    with Store(path) as failing:
+        assert not path.parent.exists()
+        with Store(path) as other:
+            other.add(KEY, [0], np.ones((1, 1)))
+        assert failing.known(KEY, 1) == {}
+    with Store(path) as again:
+        assert set(again.known(KEY, 1)) == {0}
 
 
-def test_any_executor_will_do(expected, tmp_path):
-    with ThreadPoolExecutor(2) as pool:
-        same(run(executor=pool, store=tmp_path / "s.sqlite"), expected)
+def test_two_stores_of_one_process_share_a_file(tmp_path):
+    path = tmp_path / "s.sqlite"
+    with Store(path) as one, Store(path) as two:
+        one.add(KEY, [0, 1], np.array([[1.0, 2.0]]))
+        two.add(KEY, [1, 2], np.array([[2.0, 3.0]]))
+        assert one.known(KEY, 1) == two.known(KEY, 1) == {0: 1.0, 1: 2.0, 2: 3.0}
+    assert rows(path) == (3, 3)
 
 
-SCRIPT = """
-import sys
-sys.path[:0] = {paths!r}
-from scaling import test_store
-test_store.jobs.TARGET = 0.005
-test_store.run(store=sys.argv[1], workers=int(sys.argv[2]))
-"""
+def test_a_store_may_be_left_at_any_statement_of_its_making(tmp_path, monkeypatch):
+    """Copies of the folder, made before every statement, are what a killed process leaves."""
+    path, copies, connect = tmp_path / "made" / "s.sqlite", [], sqlite3.connect
+
+    def copy(_):
+        with suppress(FileNotFoundError):
+            copies.append(shutil.copytree(path.parent, tmp_path / f"copy{len(copies)}"))
+
+    def traced(*arguments, **options):
+        db = connect(*arguments, **options)
+        db.set_trace_callback(copy)
+        return db
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite3, "connect", traced)
+        with Store(path, "identity") as store:
+            store.add(KEY, [0], np.ones((1, 1)))
+            store.add(KEY, [1], np.ones((1, 1)))
+    assert len(copies) > 10
+    for folder in copies:
+        with Store(folder / path.name, "identity") as store:
+            assert set(store.known(KEY, 1)) in (set(), {0})
+            store.add(KEY, [0, 1], np.ones((1, 2)))
+            assert set(store.known(KEY, 1)) == {0, 1}
+
+
+@pytest.mark.parametrize("seeds", [(4, 4), (4, 5)])
+def test_two_runs_at_the_same_time_share_a_store(tmp_path, expected, seeds):
+    path = tmp_path / "new" / "s.sqlite"
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    processes = [process(path, 1, seed, 1e-4, "meet", **pipes) for seed in seeds]
+    for one in processes:
+        assert one.stdout.readline() == "ready\n"
+    for one in processes:
+        one.stdin.write("\n")
+        one.stdin.flush()
+    for one in processes:
+        assert one.communicate(timeout=60) == ("", "")
+        assert one.returncode == 0
+    assert rows(path) == (ROWS * len(set(seeds)),) * 2
+    for seed in set(seeds):
+        same(run(seed, store=path), expected if seed == 4 else run(seed))
+    assert rows(path) == (ROWS * len(set(seeds)),) * 2
 
 
 def kill_until_done(path, workers, seed):
     """Start the run, kill it at a random moment, again and again; how often it was killed."""
     rng = np.random.default_rng(seed)
     killed = 0
-    code = SCRIPT.format(paths=sys.path)
     for _ in range(200):
-        process = subprocess.Popen([sys.executable, "-c", code, str(path), str(workers)], stderr=subprocess.DEVNULL)
+        running = process(path, workers, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 3
-        while not path.exists() and process.poll() is None and time.monotonic() < deadline:
+        while not path.exists() and running.poll() is None and time.monotonic() < deadline:
             time.sleep(0.01)
         try:
-            process.wait(float(rng.uniform(0.02, 0.5)) + (3.0 if rng.random() < 0.1 else 0.0))
+            running.wait(float(rng.uniform(0.02, 0.5)) + (3.0 if rng.random() < 0.1 else 0.0))
         except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
+            running.send_signal(signal.SIGKILL)
+            running.wait()
             killed += 1
         else:
-            if process.returncode == 0:
+            if running.returncode == 0:
                 return killed
     raise AssertionError("the run never ended")
 
@@ -170,4 +201,4 @@ def test_kill_9_at_random_moments(tmp_path, expected, seed):
     assert kill_until_done(path, 1, seed) >= 1
     same(run(store=path), expected)
     count, distinct = rows(path)
-    assert count == distinct == 2 * (3 * 60 + 12)
+    assert count == distinct == ROWS
