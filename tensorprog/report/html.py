@@ -167,7 +167,10 @@ def _run(report: Report) -> Iterator[tuple[str, str]]:
     run = report.run
     yield "seed", str(run.seed)
     yield "widths", ", ".join(map(str, run.widths))
-    yield "samples a width", f"{run.samples}; {run.operator_samples} where D = 2"
+    if run.minutes is None:
+        yield "samples a width", f"{run.samples}; {run.operator_samples} where D = 2"
+    else:
+        yield "samples a width", f"as many as narrow the intervals most in about {run.minutes:g} minutes"
     yield "margin", ", ".join(sorted({f"{m.verdict.margin:g}" for m in report.measurements}))
     yield "data", " × ".join(map(str, run.data_shape)) + (f", {run.inputs}" if run.inputs else "")
     yield "data digest (SHA-256)", run.data_digest

@@ -31,6 +31,7 @@ from tensorprog.scaling.quantiles import Quantiles, quantiles
 from tensorprog.scaling.verdict import RESAMPLES, Verdict, judge
 from tensorprog.version import VERSION
 
+SAMPLES = 200
 OPERATOR_SHARE = 5  # a spectral norm costs some twenty evaluations: by default one sample in five gets them
 
 
@@ -78,8 +79,9 @@ class Run:
 
     architecture: str
     widths: tuple[int, ...]
-    samples: int
-    operator_samples: int
+    samples: int | None
+    operator_samples: int | None
+    minutes: float | None
     seed: int
     workers: int
     threads: int
@@ -166,11 +168,12 @@ def verify(
     data: ArrayLike,
     orders: Sequence[tuple[int, int]] | None = None,
     widths: Sequence[int] = (64, 128, 256, 512),
-    samples: int = 200,
+    samples: int | None = None,
     seed: int = 0,
     *,
     points: Sequence[int] | None = None,
     operator_samples: int | None = None,
+    minutes: float | None = None,
     margin: float = 0.1,
     workers: int = 1,
     method: str = "auto",
@@ -187,8 +190,10 @@ def verify(
     ----------
     program, orders, points: as in `tp.derive`.
     data: (inputs, d0) or (inputs, positions, d0).
-    widths: increasing. samples: initialisations a width, the same for all D ≤ 1 correlations.
+    widths: increasing. samples: initialisations a width, the same for all D ≤ 1 correlations; 200 by default.
     operator_samples: initialisations for D = 2, a fifth of `samples` by default (at least 2).
+    minutes: instead of samples, about how long to sample: pilot samples decide how many each width gets, so that the
+        intervals become as narrow as that time allows.
     seed: of all random streams, bootstrap included.
     margin: of the equivalence test on the exponent.
     workers: processes; in a script, more than one need the guard `if __name__ == "__main__":`.
@@ -205,16 +210,17 @@ def verify(
     start = time.perf_counter()
     if not 0 < margin < math.inf:
         raise SamplingError(f"margin={margin!r} must be a positive number, such as 0.1")
-    check_counts([samples, *([] if operator_samples is None else [operator_samples])])
-    few = max(2, samples // OPERATOR_SHARE) if operator_samples is None else operator_samples
+    many, few = _counts(samples, operator_samples, minutes)
     table = derive(program, orders, points, progress=progress)
     programs = [correlation(program, e.D, e.d, e.points) for e in table]
     kept = check_widths(widths, [program])
     array = check_data(program.restricted([f"F{max(max(e.points) for e in table)}"]), data)
-    counts = [few if entry.D == 2 else samples for entry in table]
+    counts = None if many is None or few is None else [few if entry.D == 2 else many for entry in table]
     identity = program.restricted(list(program.outputs)[:1]).digest  # however many inputs were traced
     ways: dict[str, Any] = {"workers": workers, "executor": executor, "store": store, "identity": identity}
-    values = measure(programs, array, kept, counts, seed, method=method, memory=memory, progress=progress, **ways)
+    values = measure(
+        programs, array, kept, counts, seed, minutes=minutes, method=method, memory=memory, progress=progress, **ways
+    )
     measurements = tuple(
         Measurement(entry, kept, tuple(found), _verdict(entry, kept, found, margin, seed))
         for entry, found in zip(table, values, strict=True)
@@ -222,8 +228,9 @@ def verify(
     run = Run(
         architecture=name,
         widths=kept,
-        samples=samples,
+        samples=many,
         operator_samples=few,
+        minutes=minutes,
         seed=seed,
         workers=workers,
         threads=threads_of(workers),
@@ -239,6 +246,19 @@ def verify(
         **(provenance or {}),
     )
     return Report(program, table, measurements, run, array)
+
+
+def _counts(samples: int | None, operator_samples: int | None, minutes: float | None) -> tuple[int | None, int | None]:
+    """Samples a width, and those for D = 2; None when a time is given instead."""
+    if minutes is not None:
+        if samples is not None or operator_samples is not None:
+            raise SamplingError(f"minutes={minutes!r} decides how many samples each width gets; leave samples out")
+        if isinstance(minutes, bool) or not isinstance(minutes, int | float) or not 0 < minutes < math.inf:
+            raise SamplingError(f"minutes={minutes!r} must be a positive number")
+        return None, None
+    many = SAMPLES if samples is None else samples
+    check_counts([many, *([] if operator_samples is None else [operator_samples])])
+    return many, max(2, many // OPERATOR_SHARE) if operator_samples is None else operator_samples
 
 
 def _verdict(

@@ -110,8 +110,12 @@ def run_blocks(
     store: Store | None,
     executor: Executor | None,
     progress: bool,
+    speeds: dict[tuple[int, int], float] | None = None,
 ) -> dict[tuple[int, int], Array]:
-    """(group, width) -> values (programs, count); what the store has is not computed again."""
+    """(group, width) -> values (programs, count); what the store has is not computed again.
+
+    speeds: gets the seconds that a sample took, of each block of which something was computed.
+    """
     found: dict[tuple[int, int], Array] = {}
     keys: dict[tuple[int, int], Key] = {}
     missing: list[tuple[Block, range]] = []
@@ -142,6 +146,8 @@ def run_blocks(
                 finish(job, values)
                 bar.update(len(job.samples) * task.expected(job.group, job.width))
     _held.forget()
+    if speeds is not None:
+        speeds.update(cutter.speeds())
     return found
 
 
@@ -158,6 +164,8 @@ class _Cutter:
     def __init__(self, task: Task, missing: Sequence[tuple[Block, range]]) -> None:
         self._task, self._left = task, deque(missing)
         self._rate: dict[tuple[int, int], float] = {}
+        self._took: dict[tuple[int, int], float] = {}
+        self._samples: dict[tuple[int, int], int] = {}
 
     def next(self) -> Job | None:
         if not self._left:
@@ -171,7 +179,14 @@ class _Cutter:
         return Job(block.group, block.width, range(part.start, cut))
 
     def learn(self, job: Job, took: float) -> None:
-        self._rate[job.group, job.width] = took / len(job.samples)
+        key = job.group, job.width
+        self._rate[key] = took / len(job.samples)
+        self._took[key] = self._took.get(key, 0.0) + took
+        self._samples[key] = self._samples.get(key, 0) + len(job.samples)
+
+    def speeds(self) -> dict[tuple[int, int], float]:
+        """Seconds a sample, over all jobs."""
+        return {key: took / self._samples[key] for key, took in self._took.items()}
 
 
 Submit = Callable[[Job], "Future[tuple[Array, float]]"]

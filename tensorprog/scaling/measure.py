@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
 from pathlib import Path
@@ -21,6 +21,7 @@ from tensorprog.errors import SamplingError
 from tensorprog.program import Program
 from tensorprog.readings import Joint, as_norms, check_data, check_memory, check_request, check_width
 from tensorprog.scaling.jobs import Block, Task, run_blocks
+from tensorprog.scaling.planning import plan
 from tensorprog.scaling.store import Store
 
 Array = NDArray[np.float64]
@@ -66,9 +67,10 @@ def measure(
     programs: Sequence[Program],
     data: ArrayLike,
     widths: Sequence[int],
-    samples: Sequence[int],
+    samples: Sequence[int] | None = None,
     seed: int = 0,
     *,
+    minutes: float | None = None,
     workers: int = 1,
     progress: bool = False,
     method: str = "auto",
@@ -82,6 +84,8 @@ def measure(
     Parameters
     ----------
     programs: correlations of one architecture. samples: how many of each; programs with equal counts share work.
+    minutes: instead of `samples`, about how long to sample: each width gets the number that narrows the intervals most
+        (`allotment`), decided from pilot samples, and kept in the store before the run.
     data, widths, seed: as in `tp.sample`.
     workers: processes; 1 stays in this one. progress: a bar on the terminal after two seconds.
     method: as in `tp.sample`. memory: bytes that all processes together may use, by default half of what is free.
@@ -95,23 +99,35 @@ def measure(
     Raises SamplingError before any work when a width does not fit the memory.
     """
     kept = check_widths(widths, programs)
-    check_counts(samples)
+    if samples is not None:
+        check_counts(samples)
+    elif minutes is None or not 0 < minutes < math.inf:
+        raise SamplingError(f"minutes={minutes!r} must be a positive number, unless samples are given")
     dtype = check_request(2, seed, method, np.float64)
     _check_workers(workers, executor)
-    counts = sorted(set(samples))
-    groups = [[i for i, count in enumerate(samples) if count == wanted] for wanted in counts]
+    costs = [bool(program.slots) for program in programs] if samples is None else list(samples)
+    kinds = sorted(set(costs))
+    groups = [[i for i, cost in enumerate(costs) if cost == kind] for kind in kinds]
     joints = tuple(Joint.of([programs[i] for i in group]) for group in groups)
     array = check_data(max((joint.program for joint in joints), key=lambda p: p.inputs), data)
     task = Task(joints, array, seed, dtype, threads_of(workers), method)
     sharing = 1 if executor is not None and memory is None else workers
     for joint in joints:
         check_memory(joint.program, kept, array.shape[-1], method, memory, sharing)
-    blocks = [Block(group, width, count) for width in reversed(kept) for group, count in enumerate(counts)]
+
+    def sizes(group: int, done: Mapping[tuple[int, int], Array]) -> list[list[Array]]:
+        members = enumerate(groups[group])
+        return [[np.abs(as_norms(programs[i], done[group, width][row])) for width in kept] for row, i in members]
+
     with nullcontext() if store is None else Store(store, identity) as opened:
+        if samples is None:
+            assert minutes is not None
+            counts = plan(task, kept, minutes, sizes, workers, opened, executor, progress)
+        else:
+            counts = {(group, width): int(kinds[group]) for group in range(len(groups)) for width in kept}
+        blocks = [Block(group, width, count) for (group, width), count in reversed(counts.items())]
         done = run_blocks(task, blocks, workers, opened, executor, progress)
-    results: list[list[Array]] = [[] for _ in programs]
-    for width in kept:
-        for group, members in enumerate(groups):
-            for row, i in zip(done[group, width], members, strict=True):
-                results[i].append(np.abs(as_norms(programs[i], row)))
-    return results
+    results = {
+        i: found for group in range(len(groups)) for i, found in zip(groups[group], sizes(group, done), strict=True)
+    }
+    return [results[i] for i in range(len(programs))]

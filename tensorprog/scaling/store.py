@@ -38,6 +38,7 @@ PATIENCE = 60.0  # seconds to wait for a transaction of another run
 SCHEMA = (
     f"PRAGMA application_id = {APPLICATION}",
     f"PRAGMA user_version = {FORMAT}",
+    "CREATE TABLE plans (request TEXT PRIMARY KEY, counts TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     """CREATE TABLE runs (
     run INTEGER PRIMARY KEY, programs TEXT, data TEXT, seed TEXT, dtype TEXT, reading TEXT, version TEXT, width INTEGER,
@@ -110,6 +111,25 @@ class Store:
                 (run,) = db.execute(f"SELECT run FROM runs WHERE {_where()}", key).fetchone()
                 rows = [(run, *pair, _checked(*pair, start)) for pair in pairs]
                 db.executemany("INSERT OR IGNORE INTO samples VALUES (?, ?, ?, ?, ?)", rows)
+
+    def plan(self, request: str) -> list[int] | None:
+        """Sample counts kept for a request, or None."""
+        with self._errors():
+            row = self._db and self._db.execute("SELECT counts FROM plans WHERE request = ?", (request,)).fetchone()
+            if not row:
+                return None
+            counts = row[0].split() if isinstance(row[0], str) else []
+            if not counts or not all(count.isdigit() and len(count) < 10 for count in counts):
+                raise self._refusal("a plan in it is not the one that was stored", DAMAGED)
+            return [int(count) for count in counts]
+
+    def keep_plan(self, request: str, counts: Sequence[int]) -> None:
+        """Keep the sample counts of a request; those that are kept already stay."""
+        with self._errors():
+            if self._db is None:
+                self._db = self._open()
+            with _writing(self._db) as db:
+                db.execute("INSERT OR IGNORE INTO plans VALUES (?, ?)", (request, " ".join(map(str, counts))))
 
     def _rows(self, key: Key) -> Iterator[tuple[int, int, float, int]]:
         if self._db is None:

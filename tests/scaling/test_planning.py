@@ -1,0 +1,96 @@
+"""A time instead of a number of samples: the plan is made once, and kept."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import numpy as np
+import pytest
+from cases import CASES
+from scaling.runs import same
+
+import tensorprog as tp
+from tensorprog.errors import SamplingError
+from tensorprog.scaling import jobs, measure, planning
+
+CASE = CASES[0]
+PROGRAM = CASE.trace(3)
+PROGRAMS = [tp.correlation(PROGRAM, D, d) for D, d in [(0, 1), (0, 2), (1, 1), (2, 0)]]
+DATA = CASE.data(3)
+WIDTHS = (8, 16, 128)
+MINUTES = 0.05
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    monkeypatch.setattr(planning, "LOOK", 0.02)
+
+
+def run(**options):
+    return measure(PROGRAMS, DATA, WIDTHS, seed=3, minutes=MINUTES, **options)
+
+
+def counts(found):
+    return [[len(values) for values in rows] for rows in found]
+
+
+def test_cheap_widths_get_more_and_programs_of_one_group_the_same(tmp_path):
+    start = time.perf_counter()
+    found = counts(run())
+    assert time.perf_counter() - start < 10 * 60 * MINUTES
+    assert found[0] == found[1] == found[2] != found[3]
+    assert found[0][0] > found[0][2] > planning.PILOT
+
+
+def test_samples_are_the_first_ones():
+    for rows, program in zip(run(), PROGRAMS, strict=True):
+        some = np.abs(tp.sample(program, DATA, 8, len(rows[0]), seed=3))
+        np.testing.assert_allclose(rows[0], some, rtol=2e-6)
+
+
+def test_a_stopped_run_goes_on_with_the_same_plan(tmp_path, monkeypatch):
+    path = tmp_path / "s.sqlite"
+    compute, done, most = jobs.Task.__call__, [], []
+
+    def interrupted(self, job):
+        if len(done) in most:
+            raise KeyboardInterrupt
+        done.append(job)
+        return compute(self, job)
+
+    monkeypatch.setattr(jobs.Task, "__call__", interrupted)
+    monkeypatch.setattr(jobs, "TARGET", 0.01)
+    for stop in (2, 7, 15, 40, 70):
+        done.clear()
+        most[:] = [stop]
+        with pytest.raises(KeyboardInterrupt):
+            run(store=path)
+    most.clear()
+    first = run(store=path)
+    done.clear()
+    second = run(store=path)
+    assert not done
+    same(first, second)
+
+
+def test_pilots_that_are_all_there_are_timed_anew(tmp_path):
+    path = tmp_path / "s.sqlite"
+    measure(PROGRAMS, DATA, WIDTHS, [60] * 4, seed=3, store=path)
+    assert min(map(min, counts(run(store=path)))) > planning.PILOT
+
+
+@pytest.mark.parametrize("minutes", [0, -1, float("nan"), float("inf"), None])
+def test_bad_times(minutes):
+    with pytest.raises(SamplingError, match=r"minutes=.* must be a positive number"):
+        measure(PROGRAMS, DATA, WIDTHS, minutes=minutes)
+
+
+def test_a_report_says_that_a_time_was_given(tmp_path):
+    options = {"orders": [(0, 1), (1, 1)], "widths": (8, 16, 32), "progress": False}
+    report = tp.verify(PROGRAM, DATA, minutes=0.02, **options)
+    told = json.loads(report.to_json())["run"]
+    assert (told["minutes"], told["samples"], told["operator_samples"]) == (0.02, None, None)
+    assert "in about 0.02 minutes" in (report.save(tmp_path) / "report.html").read_text()
+    with pytest.raises(SamplingError, match=r"minutes=1 decides how many samples each width gets; leave samples out"):
+        tp.verify(PROGRAM, DATA, minutes=1, samples=20, **options)
