@@ -61,7 +61,7 @@ def test_a_stopped_run_goes_on_with_the_same_plan(tmp_path, monkeypatch):
 
     monkeypatch.setattr(jobs.Task, "__call__", interrupted)
     monkeypatch.setattr(jobs, "TARGET", 0.01)
-    for stop in (2, 7, 15, 40, 70):
+    for stop in (1, 3, 6, 9):
         done.clear()
         most[:] = [stop]
         with pytest.raises(KeyboardInterrupt):
