@@ -64,7 +64,7 @@ def scaling(m: Measurement) -> str:
     straight one through the medians, the dashed one the derived law through the median at the largest width.
     """
     with mpl.rc_context(STYLE | {"svg.hashsalt": f"scaling {m.entry.D} {m.entry.d}"}):
-        figure, axes = _canvas(5.6, 3.9)
+        figure, axes = canvas(5.6, 3.9)
         axes.set_xscale("log")
         axes.set_yscale("log")
         widths = np.array(m.widths, dtype=np.float64)
@@ -83,18 +83,20 @@ def scaling(m: Measurement) -> str:
         axes.set_ylabel(f"size of {_math(m)}")
         axes.grid(True, which="major", color=LINE, linewidth=0.6)
         axes.set_title(_title(m), loc="left")
-        return _svg(figure, f"s{m.entry.D}-{m.entry.d}-")
+        return as_svg(figure, f"s{m.entry.D}-{m.entry.d}-")
 
 
 def kappa(table: Table) -> str:
     """Exponent e + κ(D+d-1) of every correlation against the external scale κ, as SVG; logarithms left out."""
     with mpl.rc_context(STYLE | {"svg.hashsalt": "kappa"}):
-        figure, axes = _canvas(6.4, 4.6)
+        figure, axes = canvas(6.4, 4.6)
         lines: dict[tuple[Fraction, int], list[str]] = {}
         for entry in table:
             if entry.exponent is not None:
                 slope = entry.D + entry.d - 1
-                lines.setdefault((entry.exponent - table.kappa * slope, slope), []).append(_order(entry.D, entry.d))
+                lines.setdefault((entry.exponent - table.kappa * slope, slope), []).append(
+                    order_label(entry.D, entry.d)
+                )
         half = Fraction(1, 2)
         ends = (min(Fraction(0), table.kappa), max(half, table.kappa))
         axes.axhspan(0, 10, color=LINE, alpha=0.45, linewidth=0)
@@ -121,23 +123,23 @@ def kappa(table: Table) -> str:
         axes.set_xlabel("external scale κ")
         axes.set_ylabel("exponent of n")
         axes.grid(True, axis="y", color=LINE, linewidth=0.6)
-        return _svg(figure, "k-")
+        return as_svg(figure, "k-")
 
 
 _FORMS = (("median", "o", MEDIAN), ("0.9 quantile", "^", HIGH))
 
 
-def _canvas(width: float, height: float) -> tuple[Figure, Any]:
+def canvas(width: float, height: float) -> tuple[Figure, Any]:
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasSVG(figure)
     return figure, figure.add_subplot()
 
 
 def _math(m: Measurement) -> str:
-    return _order(m.entry.D, m.entry.d)
+    return order_label(m.entry.D, m.entry.d)
 
 
-def _order(D: int, d: int) -> str:
+def order_label(D: int, d: int) -> str:
     """C^{D,d} in mathtext, where a bare comma would make room after it."""
     return f"$C^{{{D}{{,}}{d}}}$"
 
@@ -175,7 +177,6 @@ def _lines(axes: Any, m: Measurement, widths: Array, medians: Array) -> None:
     power = log * np.log(np.log(places)) if log else np.zeros_like(places)
     at_widths = log * np.log(np.log(widths[good])) if log else np.zeros(int(good.sum()))
     logs = np.log(medians[good]) - at_widths
-    suffix = "" if not log else " log n" if log == 1 else f" (log n)^{{{minus(str(m.entry.log_power))}}}"
     if np.isfinite(m.verdict.raw_slope):
         raw = np.log(medians[good])
         centre = np.mean(raw - m.verdict.raw_slope * np.log(widths[good]))
@@ -185,15 +186,17 @@ def _lines(axes: Any, m: Measurement, widths: Array, medians: Array) -> None:
         exponent = float(law.power)
         anchor = logs[-1] - exponent * np.log(widths[good][-1])
         axes.plot(places, np.exp(anchor + exponent * np.log(places) + power), color=LAW, linewidth=1.3, linestyle="--",
-                  zorder=3, label=f"derived ({m.entry.status}): {_mathlaw(m, suffix)}")  # fmt: skip
+                  zorder=3, label=f"derived ({m.entry.status}): {mathlaw(m)}")  # fmt: skip
 
 
 def _mathlog(suffix: str) -> str:
     return re.sub(r"\^(\{[^}]*\})", r"$^\1$", suffix)
 
 
-def _mathlaw(m: Measurement, suffix: str) -> str:
-    exponent = m.entry.exponent
+def mathlaw(m: Measurement) -> str:
+    """The derived law in mathtext."""
+    exponent, log = m.entry.exponent, m.entry.log_power
+    suffix = "" if not log else " log n" if log == 1 else f" (log n)^{{{minus(str(log))}}}"
     end = "" if m.entry.log_power is not None else "+o(1)"
     power = "" if exponent == 1 and not end else f"$^{{{minus(str(exponent))}{end}}}$"
     return f"n{power}{_mathlog(suffix)}"
@@ -234,7 +237,7 @@ def _left_labels(axes: Any, lines: dict[tuple[Fraction, int], list[str]], left: 
                           va="center", color=ORDERS[(slope + 1) % len(ORDERS)], fontweight="bold")  # fmt: skip
 
 
-def _svg(figure: Figure, prefix: str) -> str:
+def as_svg(figure: Figure, prefix: str) -> str:
     """The figure as an <svg> element: transparent, short numbers, ids that are unique on a page."""
     out = io.StringIO()
     figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})

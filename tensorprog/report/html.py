@@ -16,6 +16,7 @@ from markupsafe import Markup
 from tensorprog.program.drawing import svg
 from tensorprog.readings.layout import cells
 from tensorprog.report import figures
+from tensorprog.report.overview import overview
 from tensorprog.report.wording import (
     BADGES,
     STATUSES,
@@ -67,6 +68,7 @@ def page(report: Report) -> str:
         kappa=minus(table.kappa) if table.kappa else "",
         claims=[_claim(report, weak) for weak in (table.fixed, table.exponential)],
         kappa_figure=_themed(figures.kappa(table)),
+        overview=_themed(overview(report)),
         picture=Markup(svg(one)),
         program=str(one),
         correlations=[_correlation(m) | _plots(m) for m in report.measurements],

@@ -128,13 +128,15 @@ class Report:
         return json.dumps(self.to_object(), indent=1, ensure_ascii=False, default=_plain, allow_nan=False)
 
     def save(self, folder: str | Path) -> Path:
-        """Write the page, the tables, all numbers as JSON, the program, data and samples; returns the folder."""
+        """Write page, figure, tables, all numbers as JSON, the program, data and samples; returns the folder."""
         from tensorprog.report.html import page
+        from tensorprog.report.overview import overview
         from tensorprog.report.tables import latex, markdown
 
         target = Path(folder)
         texts = {
             "report.html": page(self),
+            "scaling.svg": overview(self),
             "table.md": markdown(self),
             "table.tex": latex(self),
             "report.json": self.to_json() + "\n",

@@ -27,7 +27,7 @@ from tensorprog.report.tables import latex
 DOCS = Path(__file__).parents[2] / "docs"
 SCHEMA = json.loads((DOCS / "report.schema.json").read_text(encoding="utf-8"))
 VALID = jsonschema.Draft202012Validator(SCHEMA)
-FILES = {"report.html", "report.json", "table.md", "table.tex", "program.txt", "data.npy", "samples.npz"}
+FILES = {"report.html", "scaling.svg", "report.json", "table.md", "table.tex", "program.txt", "data.npy", "samples.npz"}
 ORDERS = [(0, 1), (0, 2), (0, 3), (1, 1), (1, 2), (2, 0)]
 VANISHING = [(0, 3), (1, 2)]
 WIDTHS = (4, 8, 16)
