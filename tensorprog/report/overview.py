@@ -20,8 +20,8 @@ MARKERS = "osD^vP*X"
 def overview(report: Report) -> str:
     """Medians of ‖C‖ with standard errors against n on log–log axes, as SVG.
 
-    Dashed: the derived law through the medians of the larger half of the widths. The label tells the measured exponent with its
-    95 % interval, finite-width drift included, and the slope of the straight line.
+    Dashed: the derived law through the medians of the larger half of the widths. The label tells the measured exponent
+    with its 95 % interval, finite-width drift included, and the slope of the straight line.
     """
     with mpl.rc_context(STYLE | {"svg.hashsalt": "overview"}):
         figure, axes = canvas(8.4, 4.8)

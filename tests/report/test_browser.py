@@ -123,7 +123,7 @@ def test_the_console_is_heard(changed):
 def test_the_document_is_whole(report, seen):
     assert "<title>a net of two layers: derivative correlations</title>" in seen.document
     assert re.search(r"<h1>\s*a net of two layers\s*</h1>", seen.document)
-    assert seen.document.count("<svg") == seen.document.count("</svg>") == len(report.measurements) + 2
+    assert seen.document.count("<svg") == seen.document.count("</svg>") == len(report.measurements) + 3
     for m in report.measurements:
         assert f'id="C-{m.entry.D}-{m.entry.d}"' in seen.document
     assert seen.document.rstrip().endswith("</html>")

@@ -161,7 +161,7 @@ def test_every_reference_of_the_page_has_one_target(page):
 def test_the_page_has_a_figure_a_derivation_and_a_cell_for_every_correlation(report, page):
     assert page.source.startswith("<!DOCTYPE html>")
     assert "<title>bilinear net: derivative correlations</title>" in page.source
-    assert page.tags["svg"] == len(ORDERS) + 2  # the program, and the exponents against κ
+    assert page.tags["svg"] == len(ORDERS) + 3  # the program, the exponents against κ, and all together
     grid = part(page.source, '<table class="grid"', "</table>")
     for m in report.measurements:
         anchor = f"C-{m.entry.D}-{m.entry.d}"
