@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from threading import local
@@ -141,8 +141,11 @@ def run_blocks(
     hidden = None if progress else True  # None: hidden unless on a terminal
     with tqdm(total=total, desc="sampling", delay=2, disable=hidden, bar_format=BAR) as bar:
         cutter = _Cutter(task, missing)
-        with _submitting(task, workers, executor) as submit:
-            for job, values in _carried_out(cutter, submit, QUEUED * workers):
+        with (
+            _submitting(task, workers, executor) as submit,
+            closing(_carried_out(cutter, submit, QUEUED * workers)) as finished,
+        ):
+            for job, values in finished:
                 finish(job, values)
                 bar.update(len(job.samples) * task.expected(job.group, job.width))
     _held.forget()
@@ -196,7 +199,7 @@ Submit = Callable[[Job], "Future[tuple[Array, float]]"]
 def _submitting(task: Task, workers: int, executor: Executor | None) -> Iterator[Submit]:
     if executor is not None:
         try:
-            yield lambda job: executor.submit(task, job)
+            yield lambda job: executor.submit(_elsewhere, task, job)
         except TensorProgramError:
             raise
         except Exception as error:
@@ -216,9 +219,10 @@ def _submitting(task: Task, workers: int, executor: Executor | None) -> Iterator
                     "`if __name__ == '__main__':`, which processes that are started anew need; use workers=1 there; "
                     "the same call goes on from what is stored"
                 ) from None
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
+
+
+def _elsewhere(task: Task, job: Job) -> tuple[Array, float]:
+    return task(job)
 
 
 def _at_once(task: Task, job: Job) -> Future[tuple[Array, float]]:
@@ -227,22 +231,29 @@ def _at_once(task: Task, job: Job) -> Future[tuple[Array, float]]:
     return future
 
 
-def _carried_out(cutter: _Cutter, submit: Submit, most: int) -> Iterator[tuple[Job, Array]]:
-    """Jobs as they finish, a few under way at a time; those that finished come before one that failed."""
+def _carried_out(cutter: _Cutter, submit: Submit, most: int) -> Generator[tuple[Job, Array], None, None]:
+    """Jobs as they finish, a few under way at a time; those that finished come before one that failed.
+
+    When this ends early, jobs that have not started are cancelled.
+    """
     under_way: dict[Future[tuple[Array, float]], Job] = {}
-    while True:
-        while len(under_way) < most and (job := cutter.next()) is not None:
-            future = submit(job)
-            under_way[future] = job
-            if future.done():
-                break
-        if not under_way:
-            return
-        for future in sorted(wait(under_way, return_when=FIRST_COMPLETED).done, key=_failed):
-            job = under_way.pop(future)
-            values, took = future.result()
-            cutter.learn(job, took)
-            yield job, values
+    try:
+        while True:
+            while len(under_way) < most and (job := cutter.next()) is not None:
+                future = submit(job)
+                under_way[future] = job
+                if future.done():
+                    break
+            if not under_way:
+                return
+            for future in sorted(wait(under_way, return_when=FIRST_COMPLETED).done, key=_failed):
+                job = under_way.pop(future)
+                values, took = future.result()
+                cutter.learn(job, took)
+                yield job, values
+    finally:
+        for future in under_way:
+            future.cancel()
 
 
 def _failed(future: Future[tuple[Array, float]]) -> bool:

@@ -174,9 +174,7 @@ class Store:
                 if self._is_new(db):
                     raise self._refusal(*OTHER)
             except sqlite3.DatabaseError as error:
-                if (
-                    error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT
-                ):  # which another run that writes now may look like
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT:  # as a file looks while another run writes
                     raise
 
     def _is_new(self, db: sqlite3.Connection) -> bool:
