@@ -17,8 +17,14 @@ from tensorprog.readings.revealed import Draw, Revealed, Span
 from tensorprog.readings.team import Team
 
 BLOCK = 8192
-WELL_CONDITIONED = 1e-6  # smallest eigenvalue of the normalised Gram matrix that CholeskyQR2 is trusted with
-REMAINDER = 1e-6  # a vector that keeps less of its length than this is left to the careful way
+WELL_CONDITIONED = {
+    "float64": 1e-6,
+    "float32": 1e-3,
+}  # smallest eigenvalue of the normalised Gram matrix that CholeskyQR2 is trusted with
+REMAINDER = {
+    "float64": 1e-6,
+    "float32": 1e-3,
+}  # a vector that keeps less of its length than this is left to the careful way
 
 
 class Blockwise(Revealed):
@@ -71,9 +77,9 @@ class Blockwise(Revealed):
         again, gram = np.split(self._sum(length, remove), [own.count], axis=1)
         gram -= again @ again.T  # of what is left when `again` is removed too
         norms = np.sqrt(np.maximum(np.diag(gram), 0))
-        if not (norms > REMAINDER * np.sqrt(np.diag(sizes))).all():
+        if not (norms > REMAINDER[gram.dtype.name] * np.sqrt(np.diag(sizes))).all():
             return None
-        if np.linalg.eigvalsh(gram / np.outer(norms, norms))[0] < WELL_CONDITIONED:
+        if np.linalg.eigvalsh(gram / np.outer(norms, norms))[0] < WELL_CONDITIONED[gram.dtype.name]:
             return None
         factor = np.linalg.cholesky(gram)
         inverse = np.linalg.inv(factor)

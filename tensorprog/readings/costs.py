@@ -16,11 +16,11 @@ from tensorprog.program import Free, MatMul, Matrix, Program, operands
 from tensorprog.readings.draws import shape
 from tensorprog.readings.spectral import depends_on
 
-DRAW = 8e-9  # seconds for a fresh Gaussian
-READ = 0.6e-9  # for an entry of a dense matrix in a product
+DRAW = 5.5e-9  # seconds for a fresh Gaussian, two threads at work
+READ = 0.08e-9  # for an entry of a dense matrix in a product, several vectors at a time
 PROJECT = 2.2e-9  # for a coordinate of a vector against one vector of a span, all passes of a revealed product together
-CALL = 150e-6  # of a revealed product, whatever its width, shared by the samples of a batch
-STREAM = 18e-6  # of the random stream of a revealed product
+CALL = 220e-6  # of a revealed product, whatever its width, shared by the samples of a batch
+STREAM = 4.5e-6  # of the random stream of a revealed product
 ITERATIONS = 20  # of a spectral norm, typically
 BYTES = 8
 

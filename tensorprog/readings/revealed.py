@@ -21,7 +21,7 @@ import numpy as np
 
 from tensorprog.readings.draws import Array
 
-DEPENDENT = 1e-10  # a remainder smaller than this part of the vector is rounding
+DEPENDENT = {"float64": 1e-10, "float32": 2e-5}  # a remainder smaller than this part of the vector is rounding
 GROWTH = 8  # products by which a basis grows at least when it is full
 
 Draw = Callable[[str, int, Array], None]
@@ -116,7 +116,7 @@ class Revealed:
         size = np.sqrt(np.vecdot(x, x))
         coefficients, rest = own.split(x)
         length = np.sqrt(np.vecdot(rest, rest))
-        fresh = length > DEPENDENT * size
+        fresh = length > DEPENDENT[x.dtype.name] * size
         known: Array = (coefficients[:, None, :] @ own.images)[:, 0]
         if not fresh.any():
             return known

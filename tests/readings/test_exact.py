@@ -8,7 +8,7 @@ from cases import CASES
 from scipy import stats
 
 import tensorprog as tp
-from tensorprog.readings import blockwise, exact, revealed, sweep
+from tensorprog.readings import blockwise, draws, exact, realise, revealed, sweep
 from tensorprog.readings.arena import Arena
 from tensorprog.readings.revealed import Revealed
 from tensorprog.readings.team import Team
@@ -124,7 +124,7 @@ def test_one_stream_for_both_sides_is_noticed(monkeypatch):
 def test_without_the_span_check_full_spans_go_wrong(monkeypatch):
     """At n = 4, 2000 samples: products exceed the width."""
     right = values(CASES[0], 4, SAMPLES, 1, "dense")
-    monkeypatch.setattr(revealed, "DEPENDENT", 0.0)
+    monkeypatch.setitem(revealed.DEPENDENT, "float64", 0.0)
     assert not same_law(right, values(CASES[0], 4, SAMPLES, 2, "exact"))
 
 
@@ -233,6 +233,29 @@ def test_first_samples_do_not_depend_on_how_many_or_on_the_batch(monkeypatch):
     np.testing.assert_allclose(few, many[:, :5], rtol=1e-12)
     monkeypatch.setattr(exact, "BATCH_NUMBERS", 32)
     np.testing.assert_allclose(np.array(tp.sample(correlations, case.data(3), 16, 12, 3, "exact")), many, rtol=1e-12)
+
+
+class Rounded:
+    """A stream whose float32 numbers are the float64 ones, rounded."""
+
+    def __init__(self, *key):
+        self.stream = draws.stream(*key)
+
+    def standard_normal(self, dtype, out):
+        out[...] = self.stream.standard_normal(out.shape)
+
+
+@pytest.mark.parametrize("width", [16, 64])
+def test_float32_errs_by_rounding_only(width, monkeypatch):
+    """Relative errors near 1e-6, also where vectors repeat; a direction made of rounding errors gives 1e-2."""
+    program, data = CASES[0].trace(3), CASES[0].data(3)
+    correlations = [tp.correlation(program, D, d, (0, 1, 2, 0)[: d + 1]) for D, d in [(0, 1), (0, 2), (0, 3), (1, 1)]]
+    monkeypatch.setattr(exact, "stream", Rounded)
+    monkeypatch.setattr(realise, "draw", lambda *a: draws.draw(*a[:-1], np.dtype(np.float64)).astype(a[-1]))
+    single, double = (
+        np.array(tp.sample(correlations, data, width, 50, 0, "exact", kind)) for kind in (np.float32, np.float64)
+    )
+    assert (np.median(np.abs(single - double) / np.abs(double), axis=1) < 1e-4).all()
 
 
 @pytest.mark.parametrize("case", [CASES[0], CASES[5]], ids=lambda case: case.name)
