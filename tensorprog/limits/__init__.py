@@ -1,0 +1,1 @@
+"""Infinite width: limit variables, kernel recursions, constants of exponents."""

@@ -1,0 +1,229 @@
+"""Limit variables: polynomials in Gaussians and nonlinearities of them, and their expectations by Stein's lemma.
+
+The coordinates of a vector behave like a random variable Z, a polynomial in centred Gaussians g (the Ẑ of products,
+and vector parameters) and in *atoms*, derivatives of nonlinearities at arguments that are such polynomials again.
+
+    E[g M] = Σ_h Cov(g, h) E[∂M/∂h]
+
+removes every Gaussian that enters polynomially; what is left are expectations of products of atoms, which factor over
+groups of independent arguments. (Yang, arXiv 2009.10685, section 4; Stein, Ann. Statist. 9, 1981)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+
+from tensorprog.functions import Function
+from tensorprog.limits.scalars import Equations, Value
+
+Monomial = tuple[tuple[int, ...], tuple[int, ...]]
+"""Gaussians and atoms, sorted, repeats for powers."""
+
+Poly = dict[Monomial, int]
+"""Coefficients, nodes of the equations; an exact zero is {}."""
+
+ONE: Monomial = ((), ())
+
+
+@dataclass(frozen=True, slots=True)
+class VectorArgument:
+    """An argument with coordinates: the number of an interned polynomial."""
+
+    poly: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScalarArgument:
+    """An argument that is the same for all coordinates."""
+
+    value: Value
+
+
+Argument = VectorArgument | ScalarArgument
+
+
+@dataclass(frozen=True, slots=True)
+class Atom:
+    """The derivative of this order of a nonlinearity at these arguments."""
+
+    function: Function
+    order: tuple[int, ...]
+    args: tuple[Argument, ...]
+
+
+class Space:
+    """The limit variables of one program."""
+
+    def __init__(self, equations: Equations) -> None:
+        self.equations = equations
+        self.atoms: list[Atom] = []
+        self.polys: list[Poly] = []
+        self._atom_index: dict[Atom, int] = {}
+        self._poly_index: dict[tuple[tuple[Monomial, int], ...], int] = {}
+        self._covariances: list[Callable[[int, int], Value]] = []
+        self._known_covariance: dict[tuple[int, int], Value] = {}
+        self._known: dict[Monomial, Value] = {}
+        self._contracted: dict[tuple[int, int], Poly] = {}
+
+    # -- variables
+
+    def gaussian(self, covariance: Callable[[int, int], Value]) -> int:
+        """A new centred Gaussian; covariance(other, itself) gives its covariance with any that is not newer."""
+        self._covariances.append(covariance)
+        return len(self._covariances) - 1
+
+    def covariance(self, one: int, other: int) -> Value:
+        low, high = sorted((one, other))
+        if (low, high) not in self._known_covariance:
+            self._known_covariance[low, high] = self._covariances[high](low, high)
+        return self._known_covariance[low, high]
+
+    def intern(self, poly: Poly) -> int:
+        """The number of a polynomial; equal ones have one."""
+        key = tuple(sorted(poly.items()))
+        found = self._poly_index.get(key)
+        if found is None:
+            found = self._poly_index[key] = len(self.polys)
+            self.polys.append(poly)
+        return found
+
+    def apply(self, function: Function, order: tuple[int, ...], args: tuple[Argument, ...]) -> Poly:
+        """A nonlinearity of limit variables, as a polynomial of one atom."""
+        if function.is_zero(order):
+            return {}
+        constant = function.constant(order)
+        if constant is not None:
+            return self.constant(self.equations.number(constant))
+        plain = tuple(self._simplified(arg) for arg in args)
+        scalars = [arg.value for arg in plain if isinstance(arg, ScalarArgument)]
+        if len(scalars) == len(plain):
+            return self.constant(self.equations.apply(function, order, tuple(scalars)))
+        atom = Atom(function, order, plain)
+        number = self._atom_index.setdefault(atom, len(self.atoms))
+        if number == len(self.atoms):
+            self.atoms.append(atom)
+        return {((), (number,)): self.equations.one}
+
+    def _simplified(self, arg: Argument) -> Argument:
+        if isinstance(arg, VectorArgument):
+            poly = self.polys[arg.poly]
+            if not set(poly) - {ONE}:
+                return ScalarArgument(poly.get(ONE))
+        return arg
+
+    # -- polynomials
+
+    def constant(self, value: Value) -> Poly:
+        return {} if value is None else {ONE: value}
+
+    def variable(self, gaussian: int) -> Poly:
+        return {((gaussian,), ()): self.equations.one}
+
+    def combined(self, terms: list[tuple[Value, Poly]]) -> Poly:
+        """Σ scalar · polynomial."""
+        found: dict[Monomial, list[tuple[Fraction, Value]]] = {}
+        for scale, poly in terms:
+            if scale is not None:
+                for monomial, c in poly.items():
+                    found.setdefault(monomial, []).append((Fraction(1), self.equations.multiply(scale, c)))
+        sums = {monomial: self.equations.add(parts) for monomial, parts in found.items()}
+        return {monomial: c for monomial, c in sums.items() if c is not None}
+
+    def product(self, one: Poly, other: Poly) -> Poly:
+        found: dict[Monomial, list[tuple[Fraction, Value]]] = {}
+        for (gs, xs), c in one.items():
+            for (hs, ys), e in other.items():
+                monomial = (tuple(sorted(gs + hs)), tuple(sorted(xs + ys)))
+                found.setdefault(monomial, []).append((Fraction(1), self.equations.multiply(c, e)))
+        sums = {monomial: self.equations.add(parts) for monomial, parts in found.items()}
+        return {monomial: c for monomial, c in sums.items() if c is not None}
+
+    def affine(self, poly: Poly) -> bool:
+        """Whether a polynomial is a Gaussian plus a constant."""
+        return all(not xs and len(gs) <= 1 for gs, xs in poly)
+
+    # -- derivatives
+
+    def contract(self, gaussian: int, poly: int) -> Poly:
+        """Σ_h Cov(gaussian, h) ∂/∂h of an interned polynomial."""
+        key = (gaussian, poly)
+        if key not in self._contracted:
+            self._contracted[key] = self._derivative(self.polys[poly], lambda h: self.covariance(gaussian, h))
+        return self._contracted[key]
+
+    def derivative(self, poly: Poly, gaussian: int) -> Poly:
+        """∂/∂g, through the arguments of the nonlinearities too."""
+        return self._derivative(poly, lambda h: self.equations.one if h == gaussian else None)
+
+    def _derivative(self, poly: Poly, along: Callable[[int], Value]) -> Poly:
+        terms: list[tuple[Value, Poly]] = []
+        for (gs, xs), c in poly.items():
+            for i, g in enumerate(gs):
+                terms.append((self.equations.multiply(c, along(g)), {(gs[:i] + gs[i + 1 :], xs): self.equations.one}))
+            for i, x in enumerate(xs):
+                moved = self._atom_derivative(x, along)
+                if moved:
+                    terms.append((c, self.product({(gs, xs[:i] + xs[i + 1 :]): self.equations.one}, moved)))
+        return self.combined(terms)
+
+    def _atom_derivative(self, number: int, along: Callable[[int], Value]) -> Poly:
+        atom, terms = self.atoms[number], list[tuple[Value, Poly]]()
+        for i, arg in enumerate(atom.args):
+            if isinstance(arg, VectorArgument):
+                inner = self._derivative(self.polys[arg.poly], along)
+                if inner:
+                    outer = self.apply(atom.function, _raised(atom.order, i), atom.args)
+                    terms.append((self.equations.one, self.product(inner, outer)))
+        return self.combined(terms)
+
+    # -- expectations
+
+    def expectation(self, poly: Poly) -> Value:
+        return self.equations.add((Fraction(1), self.equations.multiply(c, self._monomial(m))) for m, c in poly.items())
+
+    def product_expectation(self, one: Poly, other: Poly) -> Value:
+        """E[one · other], without forming the product."""
+        terms = []
+        for (gs, xs), c in one.items():
+            for (hs, ys), e in other.items():
+                value = self._monomial((tuple(sorted(gs + hs)), tuple(sorted(xs + ys))))
+                if value is not None:
+                    terms.append((Fraction(1), self.equations.multiply(c, e, value)))
+        return self.equations.add(terms)
+
+    def _monomial(self, monomial: Monomial) -> Value:
+        if monomial not in self._known:
+            gs, xs = monomial
+            self._known[monomial] = self._stein(gs, xs) if gs else self._atoms(xs)
+        return self._known[monomial]
+
+    def _stein(self, gs: tuple[int, ...], xs: tuple[int, ...]) -> Value:
+        """E[g M] for the newest Gaussian, which depends on the others least."""
+        first, rest = gs[-1], gs[:-1]
+        terms: list[tuple[Fraction, Value]] = []
+        for i, g in enumerate(rest):
+            covariance = self.covariance(first, g)
+            if covariance is not None:
+                inner = self._monomial((rest[:i] + rest[i + 1 :], xs))
+                terms.append((Fraction(1), self.equations.multiply(covariance, inner)))
+        for i, x in enumerate(xs):
+            atom, left = self.atoms[x], xs[:i] + xs[i + 1 :]
+            for j, arg in enumerate(atom.args):
+                moved = self.contract(first, arg.poly) if isinstance(arg, VectorArgument) else {}
+                if moved:
+                    outer = self.apply(atom.function, _raised(atom.order, j), atom.args)
+                    whole = self.product(self.product(moved, outer), {(rest, left): self.equations.one})
+                    terms.append((Fraction(1), self.expectation(whole)))
+        return self.equations.add(terms)
+
+    def _atoms(self, xs: tuple[int, ...]) -> Value:
+        from tensorprog.limits.groups import independent_groups
+
+        values = [self.equations.one, *independent_groups(self, xs)]
+        return self.equations.multiply(*values)
+
+
+def _raised(order: tuple[int, ...], i: int) -> tuple[int, ...]:
+    return tuple(k + (i == j) for j, k in enumerate(order))

@@ -1,0 +1,279 @@
+"""The limit reading: every node of a program as n → ∞, by the Master Theorem (Yang, arXiv 2009.10685, Theorem 2.10).
+
+    Z^{Wx} = Ẑ^{Wx} + Ż^{Wx},   Cov(Ẑ^{Wx}, Ẑ^{Wx'}) = σ² E[Z^x Z^{x'}],   Ż^{Wx} = σ² Σ_y Z^y E[∂Z^x/∂Ẑ^{Wᵀy}],
+
+the sum over all products Wᵀy; an average is the expectation of its coordinates. Powers of n are carried along. A
+scalar whose limit is exactly zero, or random, is only bounded: by the norm calculus of its node. What is left out is
+bounded everywhere, and a leading part that is not larger than that is not called a limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import TypeVar
+
+from tensorprog.errors import ProgramError
+from tensorprog.exponents import HALF, Exponent
+from tensorprog.limits.gaussian import Argument, Poly, ScalarArgument, Space, VectorArgument
+from tensorprog.limits.scalars import Equations, Value
+from tensorprog.limits.terms import Bound, Term, largest, leading, product, times, total
+from tensorprog.program import (
+    Apply,
+    Constant,
+    Instruction,
+    LinComb,
+    MatMul,
+    Matrix,
+    Moment,
+    Multiply,
+    Parameter,
+    Program,
+    Vector,
+    ancestors,
+    operands,
+)
+
+T = TypeVar("T")
+ZERO = Fraction(0)
+VectorTerm = Term[Poly]
+ScalarTerm = Term[int]
+
+
+class UndecidedLimit(ProgramError):
+    """A limit that the calculus cannot take, with the node and the reason."""
+
+
+class Interpreter:
+    """The limits of the nodes that some scalar nodes need.
+
+    Parameters
+    ----------
+    program: its nodes. sizes: proved size classes of its nodes.
+    """
+
+    def __init__(self, program: Program, sizes: Mapping[str, Exponent]) -> None:
+        self.program, self.sizes = program, sizes
+        self.equations = Equations()
+        self.space = Space(self.equations)
+        self.vectors: dict[str, VectorTerm] = {}
+        self.scalars: dict[str, ScalarTerm] = {}
+        self.data: set[str] = set()
+        self._parameters: dict[str, int] = {}
+        self._products: dict[tuple[str, bool], list[tuple[int, str]]] = {}
+
+    def limit(self, target: str) -> ScalarTerm:
+        """The leading part of a scalar node."""
+        wanted = ancestors(self.program.nodes, [target])
+        for name, node in self.program.nodes.items():
+            if name in wanted and name not in self.scalars and name not in self.vectors and name not in self.data:
+                self._interpret(name, node)
+        return self.scalars[target]
+
+    # -- instructions
+
+    def _interpret(self, name: str, node: Instruction) -> None:
+        kind = self.program.types[name]
+        if isinstance(kind, Matrix):
+            return
+        if isinstance(kind, Vector) and not kind.width.growing:
+            self._data(name, node)
+        elif isinstance(kind, Vector):
+            self.vectors[name] = self._vector(name, node)
+        else:
+            found = self._scalar(name, node)
+            size = self.sizes[name]
+            if found.payload is None and found.rest is not None and size.log == 0:
+                found = Term(found.power, None, min(found.rest, (Fraction(size.power), 1)))
+            self.scalars[name] = found
+
+    def _data(self, name: str, node: Instruction) -> None:
+        random = [x for x in operands(node) if x not in self.data and not isinstance(self.program.nodes[x], Constant)]
+        if random or isinstance(node, Parameter):
+            what = f"depends on {random[0]!r}, which is random" if random else "is random"
+            raise UndecidedLimit(f"the vector {name!r} of the data's dimension {what}; its limit is no constant")
+        self.data.add(name)
+
+    def _vector(self, name: str, node: Instruction) -> VectorTerm:
+        match node:
+            case Parameter(a=a):
+                return Term(-a, self.space.variable(self._parameter(name, node)), None)
+            case Constant(coefficient):
+                value = self.equations.number(coefficient.value)
+                return Term(coefficient.power, self.space.constant(value) or None, None)
+            case MatMul(matrix, vector, transpose):
+                return self._product(matrix, vector, transpose)
+            case LinComb(terms):
+                parts = [self._times(c.value, self._as_vector(x)).scaled(c.power) for c, x in terms]
+                return total(parts, self._sum)
+            case Multiply(args):
+                return product([self._as_vector(x) for x in args], self._multiply)
+            case Apply(function, order, args):
+                found, rests = list[Argument](), list[Bound | None]()
+                for x in args:
+                    argument, rest = self._argument(name, x)
+                    found.append(argument)
+                    rests.append(rest)
+                rest = largest(rests)
+                if rest is not None and rest >= (ZERO, 1):
+                    return Term(ZERO, None, (ZERO, 1))
+                return leading(ZERO, self.space.apply(function, order, tuple(found)) or None, rest)
+            case _:
+                raise UndecidedLimit(f"the node {name!r} has no limit: {node}")
+
+    def _scalar(self, name: str, node: Instruction) -> ScalarTerm:
+        match node:
+            case Parameter(a=a):
+                return Term(-a, None, (-a, 1))
+            case Constant(coefficient):
+                return Term(coefficient.power, self.equations.number(coefficient.value), None)
+            case LinComb(terms):
+                parts = [
+                    Term(t.power, self.equations.scaled(c.value, t.payload), t.rest).scaled(c.power)
+                    for c, t in ((c, self.scalars[x]) for c, x in terms)
+                ]
+                return total(parts, lambda values: self.equations.add((Fraction(1), v) for v in values))
+            case Multiply(args):
+                return product([self.scalars[x] for x in args], lambda values: self.equations.multiply(*values))
+            case Apply():
+                return self._function(name, node)
+            case Moment(args):
+                return self._moment(args)
+            case _:
+                raise UndecidedLimit(f"the node {name!r} has no limit: {node}")
+
+    def _moment(self, args: tuple[str, ...]) -> ScalarTerm:
+        if all(x in self.data for x in args):
+            return Term(ZERO, self._gram(args), None)
+        whole = [self._as_vector(x) for x in args]
+        half = len(whole) // 2
+        unit: VectorTerm = Term(ZERO, self.space.constant(self.equations.one), None)
+        one, other = (product([unit, *part], self._multiply) for part in (whole[:half], whole[half:]))
+        power, rest = one.power + other.power, largest([times([one.rest, other.size]), times([one.size, other.rest])])
+        if one.payload is None or other.payload is None:
+            return Term(power, None, times([one.size, other.size]))
+        value = self.space.product_expectation(one.payload, other.payload)
+        return leading(power, value, rest if value is not None else largest([rest, (power, 0)]))
+
+    def _function(self, name: str, node: Apply) -> ScalarTerm:
+        values = tuple(self._constant(name, x, self.scalars[x]) for x in node.args)
+        if not node.function.regular and None in values:
+            raise UndecidedLimit(f"{node.function.spec} at {name!r} is singular where its argument vanishes")
+        value = self.equations.apply(node.function, node.order, values)
+        return Term(ZERO, value, None if value is not None else (ZERO, 0))
+
+    # -- parts
+
+    def _parameter(self, name: str, node: Parameter) -> int:
+        """The Gaussian of a vector parameter."""
+        if name not in self._parameters:
+            fan = node.cols.ratio if node.cols is not None and node.cols.growing else Fraction(1)
+            variance = self.equations.scaled(1 / fan, self._variance(name))
+            self._parameters[name] = self.space.gaussian(lambda other, number: variance if other == number else None)
+        return self._parameters[name]
+
+    def _variance(self, name: str) -> Value:
+        sigma = self.equations.symbol(f"σ_{name}")
+        return self.equations.multiply(sigma, sigma)
+
+    def _product(self, matrix: str, vector: str, transpose: bool) -> VectorTerm:
+        parameter, kind = self.program.nodes[matrix], self.program.types[matrix]
+        assert isinstance(parameter, Parameter) and isinstance(kind, Matrix)
+        if vector in self.data:
+            return Term(-parameter.a, self.space.variable(self._gaussian(matrix, vector, transpose)), None)
+        if not (kind.cols.growing and kind.rows.growing):
+            raise UndecidedLimit(f"{matrix!r} and {vector!r} give a vector of fixed length, random as n grows")
+        x = self.vectors[vector]
+        shifted = x.scaled(HALF - parameter.a)
+        if x.payload is None:
+            return shifted
+        scale = self._scale(matrix, transpose)
+        terms: list[tuple[Value, Poly]] = []
+        for gaussian, other in self._products.get((matrix, not transpose), ()):
+            y = self.vectors[other].payload
+            slope = self.space.expectation(self.space.derivative(x.payload, gaussian))
+            assert y is not None
+            terms.append((self.equations.multiply(scale, slope), y))
+        terms.append((self.equations.one, self.space.variable(self._gaussian(matrix, vector, transpose))))
+        return leading(shifted.power, self.space.combined(terms), shifted.rest)
+
+    def _scale(self, matrix: str, transpose: bool) -> Value:
+        """σ² times the width of what is multiplied over the fan-in of W."""
+        kind = self.program.types[matrix]
+        assert isinstance(kind, Matrix)
+        width = kind.rows if transpose else kind.cols
+        ratio = width.ratio / kind.cols.ratio if kind.cols.growing else Fraction(1)
+        return self.equations.scaled(ratio, self._variance(matrix))
+
+    def _gaussian(self, matrix: str, vector: str, transpose: bool) -> int:
+        """Ẑ of a product: correlated with the products of the same matrix on the same side."""
+        family = self._products.setdefault((matrix, transpose), [])
+        known = dict(family)
+
+        def covariance(other: int, number: int) -> Value:
+            partner = vector if other == number else known.get(other)
+            if partner is None:
+                return None
+            return self.equations.multiply(self._scale(matrix, transpose), self._inner(vector, partner))
+
+        number = self.space.gaussian(covariance)
+        family.append((number, vector))
+        return number
+
+    def _inner(self, one: str, other: str) -> Value:
+        """lim of the average of the product of two vectors, powers of n left out."""
+        if one in self.data:
+            return self._gram((one, other))
+        x, y = self.vectors[one].payload, self.vectors[other].payload
+        assert x is not None and y is not None
+        return self.space.product_expectation(x, y)
+
+    def _gram(self, names: tuple[str, ...]) -> int:
+        """An average over the coordinates of data vectors."""
+        return self.equations.symbol(f"⟨{' '.join(sorted(names))}⟩")
+
+    # -- leading parts
+
+    def _as_vector(self, name: str) -> VectorTerm:
+        """A vector, or a scalar as the vector whose coordinates all equal it."""
+        if name in self.vectors:
+            return self.vectors[name]
+        if name in self.data:
+            raise UndecidedLimit(f"{name!r} has the data's dimension; it does not mix with vectors that grow")
+        term = self.scalars[name]
+        return Term(term.power, None if term.payload is None else self.space.constant(term.payload), term.rest)
+
+    def _argument(self, node: str, name: str) -> tuple[Argument, Bound | None]:
+        """An argument of a nonlinearity: its limit, and a bound on what that leaves out."""
+        if name in self.scalars:
+            scalar = self.scalars[name]
+            return ScalarArgument(self._constant(node, name, scalar)), _lower(scalar)
+        term = self.vectors[name]
+        poly = self._constant(node, name, term)
+        return (ScalarArgument(None) if poly is None else VectorArgument(self.space.intern(poly))), _lower(term)
+
+    def _constant(self, node: str, name: str, term: Term[T]) -> T | None:
+        """The limit of a term of power 0, None for one that vanishes."""
+        size = term.size
+        if size is not None and (size > (ZERO, 1) or (size == (ZERO, 1) and term.payload is None)):
+            raise UndecidedLimit(f"{name!r}, an argument at {node!r}, has no limit that this calculus can take")
+        return term.payload if term.power == 0 else None
+
+    def _sum(self, polys: list[Poly]) -> Poly | None:
+        return self.space.combined([(self.equations.one, poly) for poly in polys]) or None
+
+    def _multiply(self, polys: list[Poly]) -> Poly | None:
+        found = polys[0]
+        for poly in polys[1:]:
+            found = self.space.product(found, poly)
+        return found or None
+
+    def _times(self, scale: Fraction, term: VectorTerm) -> VectorTerm:
+        if term.payload is None or scale == 1:
+            return term
+        return Term(term.power, self.space.combined([(self.equations.number(scale), term.payload)]), term.rest)
+
+
+def _lower(term: Term[T]) -> Bound | None:
+    """What of an argument of power 0 is not in its limit."""
+    return term.rest if term.payload is None or term.power == 0 else term.size

@@ -1,0 +1,182 @@
+"""The scalar equations of a limit: a graph in which equal expressions are one node.
+
+A node is a number, a symbol, a sum, a product, a function of scalars, or an expectation over jointly Gaussian
+variables whose covariances are nodes again. An exact zero is None, as in `Builder`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+
+from tensorprog.functions import Function
+
+Value = int | None
+"""A node of the graph, or None for an exact zero."""
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A rational number."""
+
+    value: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A quantity that is given: σ of a parameter, or an average over the coordinates of inputs."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """Σ coefficient · node."""
+
+    terms: tuple[tuple[Fraction, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """Π nodes, repeats for powers."""
+
+    factors: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """The derivative of this order of a function of scalars."""
+
+    function: Function
+    order: tuple[int, ...]
+    args: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Affine:
+    """A jointly Gaussian argument: coordinate `index` of the expectation it belongs to."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mixed:
+    """An argument that is no Gaussian: Σ coefficient · Π coordinates · Π factors."""
+
+    terms: tuple[tuple[int, tuple[int, ...], tuple[Factor, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A scalar argument: a node, or 0."""
+
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """The derivative of this order of a nonlinearity at these arguments."""
+
+    function: Function
+    order: tuple[int, ...]
+    args: tuple[Affine | Mixed | Given, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """E[Π factors], the coordinates Gaussian with these covariances (row by row, lower triangle) and means."""
+
+    factors: tuple[Factor, ...]
+    covariance: tuple[Value, ...]
+    mean: tuple[Value, ...]
+
+
+Node = Number | Symbol | Sum | Product | Scalar | Expectation
+
+
+class Equations:
+    """Grows node by node; operands come before the nodes that read them."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self._index: dict[Node, int] = {}
+        self.one = self._emit(Number(Fraction(1)))
+
+    def number(self, value: Fraction) -> Value:
+        return self._emit(Number(Fraction(value))) if value else None
+
+    def symbol(self, name: str) -> int:
+        return self._emit(Symbol(name))
+
+    def add(self, terms: Iterable[tuple[Fraction, Value]]) -> Value:
+        """Σ coefficient · node; equal nodes are collected, sums of sums flattened."""
+        found: dict[int, Fraction] = {}
+        for coefficient, value in terms:
+            if value is None or not coefficient:
+                continue
+            node = self.nodes[value]
+            inner = node.terms if isinstance(node, Sum) else ((Fraction(1), value),)
+            for factor, part in inner:
+                scale, core = self._scale(part)
+                found[core] = found.get(core, Fraction(0)) + coefficient * factor * scale
+        kept = tuple(sorted((core, c) for core, c in found.items() if c))
+        if not kept:
+            return None
+        if len(kept) == 1:
+            core, c = kept[0]
+            if c == 1:
+                return core
+            if core == self.one:
+                return self.number(c)
+        return self._emit(Sum(tuple((c, core) for core, c in kept)))
+
+    def multiply(self, *values: Value) -> Value:
+        """Π nodes, numbers pulled out."""
+        coefficient, factors = Fraction(1), list[int]()
+        for value in values:
+            if value is None:
+                return None
+            scale, core = self._scale(value)
+            coefficient *= scale
+            if core != self.one:
+                node = self.nodes[core]
+                factors += node.factors if isinstance(node, Product) else (core,)
+        core = (
+            self.one
+            if not factors
+            else factors[0]
+            if len(factors) == 1
+            else self._emit(Product(tuple(sorted(factors))))
+        )
+        return self.add([(coefficient, core)])
+
+    def scaled(self, coefficient: Fraction, value: Value) -> Value:
+        return self.add([(coefficient, value)])
+
+    def apply(self, function: Function, order: tuple[int, ...], args: tuple[Value, ...]) -> Value:
+        constant = function.constant(order)
+        if constant is not None:
+            return self.number(constant)
+        if function.arity == 1 and args[0] is None and function.parity(order, 0) == -1:
+            return None
+        return self._emit(Scalar(function, order, args))
+
+    def expectation(self, node: Expectation) -> int:
+        return self._emit(node)
+
+    def _scale(self, value: int) -> tuple[Fraction, int]:
+        """A node as coefficient · core."""
+        node = self.nodes[value]
+        if isinstance(node, Number):
+            return node.value, self.one
+        if isinstance(node, Sum) and len(node.terms) == 1:
+            return node.terms[0]
+        return Fraction(1), value
+
+    def _emit(self, node: Node) -> int:
+        found = self._index.get(node)
+        if found is None:
+            found = self._index[node] = len(self.nodes)
+            self.nodes.append(node)
+        return found
