@@ -23,12 +23,12 @@ MAX_TERMS = 2000
 
 def terms_of(factors: Sequence[Factor], size: int, centred: bool) -> tuple[Atom, ...] | None:
     """The product as a sum of atoms whose averages are known; None where it is no such sum."""
-    sums = []
+    sums: list[list[Atom]] = []
     for function, order, arguments in factors:
-        found = atoms(function, order)
-        if found is None:
+        read = atoms(function, order)
+        if read is None:
             return None
-        sums.append([atom.placed(arguments, size) for atom in found])
+        sums.append([atom.placed(arguments, size) for atom in read])
     if prod(map(len, sums)) > MAX_TERMS:
         return None
     total: dict[Atom, complex] = {constant_atom(1, size): 1}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tensorprog.errors import DataError, ExpressionError
+from tensorprog.errors import DataError, ExpressionError, SamplingError
 from tensorprog.functions.base import Array
 from tensorprog.limits.atoms import Atom
 from tensorprog.limits.closed import EPS, closed_form, terms_of
@@ -51,12 +51,14 @@ def expectation(
     above three dimensions (above two with kinks). `method` allows one of `METHODS` only.
 
     Raises DataError for arrays that are no covariances or means, ExpressionError for factors that do not fit, that
-    are singular, or that the demanded method does not know.
+    are singular, or that the demanded method does not know, SamplingError for `points` that are no power of 2.
     """
     covariance = np.asarray(covariance, dtype=float)
     size = covariance.shape[-1] if covariance.ndim else 0
     if covariance.ndim < 2 or covariance.shape[-2] != size:
         raise DataError(f"a covariance of shape {covariance.shape}; give (..., k, k)")
+    if points < 2 or points & (points - 1):
+        raise SamplingError(f"points={points}; a Sobol sequence is balanced for powers of 2 only, such as {2**14}")
     check(factors, size)
     centre = None if mean is None else np.asarray(mean, dtype=float)
     if centre is not None and centre.shape[-1:] != (size,):
@@ -130,7 +132,7 @@ class _Task:
         count = len(entries[0, 0])
         centres = np.zeros((count, self.size)) if means is None else means
         known = [f for f in self.factors if fixed.issuperset(f[2])]
-        constant = np.broadcast_to(product(known, centres.T), (count,))
+        constant = np.broadcast_to(product(known, list(centres.T)), (count,))
         left = [f for f in self.factors if not fixed.issuperset(f[2])]
         if not left:
             return constant, EPS * len(known) * np.abs(constant), 0

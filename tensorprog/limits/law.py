@@ -30,7 +30,7 @@ def minor(a: Array, d: Array, b: Array, c: Array) -> Array:
     """a d - b c to full relative precision, cancellation included (Dekker 1971, exact products)."""
     first = a * d
     second = b * c
-    result = first - second
+    result: Array = first - second
     close = np.abs(result) < np.abs(first) / 16
     if close.any():
         a, d, b, c, first, second = (x[close] for x in np.broadcast_arrays(a, d, b, c, first, second))
@@ -41,7 +41,7 @@ def minor(a: Array, d: Array, b: Array, c: Array) -> Array:
 def _product_error(x: Array, y: Array, product: Array) -> Array:
     """x y - product, exactly."""
     (x1, x0), (y1, y0) = _halves(x), _halves(y)
-    return ((x1 * y1 - product) + x1 * y0 + x0 * y1) + x0 * y0
+    return np.asarray(((x1 * y1 - product) + x1 * y0 + x0 * y1) + x0 * y0)
 
 
 def _halves(x: Array) -> tuple[Array, Array]:
@@ -111,7 +111,7 @@ class Law:
     def tilted(self, exponent: tuple[complex, ...]) -> tuple[Array, Law]:
         """log E[e^{a·z}] = a·m + aᵀΣa/2, and the law reweighted by e^{a·z}, of mean m + Σa."""
         used = [i for i in self.coordinates if exponent[i]]
-        logarithm = np.asarray(self.quadratic(exponent) / 2)
+        logarithm: Array = np.asarray(self.quadratic(exponent) / 2)
         mean = {
             j: (0 if self.mean is None else self.mean[j])
             + np.asarray(sum(_plain(exponent[i]) * self.entry(i, j) for i in used))
@@ -127,7 +127,7 @@ class Law:
 
     def quadratic(self, exponent: tuple[complex, ...]) -> Array:
         """aᵀΣa."""
-        total = np.zeros(())
+        total: Array = np.zeros(())
         for i, j in self.pairs():
             coefficient = exponent[i] * exponent[j] * (1 if i == j else 2)
             if coefficient:
@@ -162,10 +162,7 @@ class Law:
     def _signs(self, steps: Widths) -> Sized:
         if not steps:
             return ONE
-        if len(steps) == 1:
-            value = self._one_sign(*steps[0])
-        else:
-            value = self._two_signs(*steps[0], *steps[1])
+        value = self._one_sign(*steps[0]) if len(steps) == 1 else self._two_signs(*steps[0], *steps[1])
         return value, np.abs(value)
 
     def _one_sign(self, i: int, s: float) -> Array:

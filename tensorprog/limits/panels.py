@@ -21,6 +21,7 @@ from tensorprog.limits.trapezoid import BLOCK, EPS, TOLERANCE, blocks, reach, sp
 POINTS = 16
 PANEL = 3.0
 HALVINGS = 3
+MOST = 8.0
 
 
 def panels(factors: Sequence[Factor], mean: Array, root: Array) -> tuple[Array, Array]:
@@ -28,7 +29,8 @@ def panels(factors: Sequence[Factor], mean: Array, root: Array) -> tuple[Array, 
     radius = reach(factors, mean, root)
     forms = np.array(kinks(factors, mean.shape[-1]), dtype=float)
     offsets, slopes = mean @ forms.T, np.einsum("ci,eij->ecj", forms, root)
-    count = ceil(2 * radius / PANEL * min(max(1.0, spread(root)), 8.0))
+    smooth = any(function.smoothness is None for function, _, _ in factors)
+    count = ceil(2 * radius / PANEL * (min(max(1.0, spread(root)), MOST) if smooth else 1))
     value, error = np.zeros(len(mean)), np.full(len(mean), np.inf)
     before, left = np.full(len(mean), np.inf), np.arange(len(mean))
     for halving in range(HALVINGS + 1):

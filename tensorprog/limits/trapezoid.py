@@ -20,6 +20,7 @@ from tensorprog.limits.factors import Factor, is_even, product
 EPS = float(np.finfo(float).eps)
 TOLERANCE = 1e-11
 TAIL = 1e-16
+NEAREST = 9
 FARTHEST = 40
 WIDEST = 0.5
 BLOCK = 2**17
@@ -51,7 +52,7 @@ def spread(root: Array) -> float:
 
 
 def reach(factors: Sequence[Factor], mean: Array, root: Array) -> float:
-    """A radius outside of which the integrand is nothing, looked for along rays.
+    """A radius outside of which the integrand is nothing, looked for along rays; that of a bounded one at least.
 
     The rays are the axes, their diagonals, and the directions in which coordinates, or all of them, grow; of many
     elements those with the largest variances and means are tried.
@@ -70,7 +71,7 @@ def reach(factors: Sequence[Factor], mean: Array, root: Array) -> float:
         height = np.abs(product(factors, [z[:, :, i] for i in range(root.shape[1])])) * np.exp(-(radii**2) / 2)
     height = np.broadcast_to(np.nan_to_num(height, nan=0, posinf=0), z[:, :, 0].shape)
     seen = height > TAIL * height.max((1, 2), keepdims=True)
-    return float((seen * radii).max()) + 1
+    return max(float((seen * radii).max()) + 1, NEAREST)
 
 
 def _nodes(radius: float, step: float, dimension: int, half: bool) -> tuple[Array, Array]:
