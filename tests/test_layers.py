@@ -18,6 +18,7 @@ LAYERS = (
     "program",
     "passes",
     "readings",
+    "limits",
     "architectures",
     "scaling",
     "report",

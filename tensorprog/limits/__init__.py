@@ -1,1 +1,6 @@
-"""Infinite width: limit variables, kernel recursions, constants of exponents."""
+"""Infinite width: limit variables, kernel recursions, and the constants of exponents."""
+
+from tensorprog.limits.expectations import Expectation, expectation
+from tensorprog.limits.factors import vanishes
+
+__all__ = ["Expectation", "expectation", "vanishes"]

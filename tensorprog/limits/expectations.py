@@ -1,0 +1,196 @@
+"""Expectations of products of nonlinearities at jointly Gaussian arguments: closed form, quadrature, or sampling.
+
+Kinked functions are differentiated almost everywhere: the point mass of relu'' is not seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tensorprog.errors import DataError, ExpressionError, SamplingError
+from tensorprog.functions.base import Array
+from tensorprog.limits.atoms import Atom
+from tensorprog.limits.closed import EPS, closed_form, terms_of
+from tensorprog.limits.factors import Factor, check, kinks, product, vanishes
+from tensorprog.limits.law import Law
+from tensorprog.limits.panels import panels
+from tensorprog.limits.roots import root
+from tensorprog.limits.sampling import quasi_monte_carlo
+from tensorprog.limits.trapezoid import blocks, trapezoid
+
+CLOSED, QUADRATURE, SAMPLING = METHODS = ("closed form", "quadrature", "quasi-Monte Carlo")
+BLOCK = 2**15
+NEGATIVE = 1e-12
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """Values, estimates of their absolute errors, and the least exact of the methods they came from."""
+
+    value: Array
+    error: Array
+    method: str
+
+
+def expectation(
+    factors: Sequence[Factor],
+    covariance: npt.ArrayLike,
+    mean: npt.ArrayLike | None = None,
+    *,
+    points: int = 2**14,
+    method: str | None = None,
+) -> Expectation:
+    """E[Π_f ∂^{order_f} ψ_f(z_{arguments_f})] for z ~ N(mean, covariance).
+
+    `factors` are (function, order, arguments); a coordinate may occur in several. `covariance` has shape (..., k, k),
+    its upper triangle is read; `mean` has shape (..., k), None is 0. `points` are those of each Sobol sequence, used
+    above three dimensions (above two with kinks). `method` allows one of `METHODS` only.
+
+    Raises DataError for arrays that are no covariances or means, ExpressionError for factors that do not fit, that
+    are singular, or that the demanded method does not know, SamplingError for `points` that are no power of 2.
+    """
+    covariance = np.asarray(covariance, dtype=float)
+    size = covariance.shape[-1] if covariance.ndim else 0
+    if covariance.ndim < 2 or covariance.shape[-2] != size:
+        raise DataError(f"a covariance of shape {covariance.shape}; give (..., k, k)")
+    if points < 2 or points & (points - 1):
+        raise SamplingError(f"points={points}; a Sobol sequence is balanced for powers of 2 only, such as {2**14}")
+    check(factors, size)
+    centre = None if mean is None else np.asarray(mean, dtype=float)
+    if centre is not None and centre.shape[-1:] != (size,):
+        raise DataError(f"a mean of shape {centre.shape} for a covariance of shape {covariance.shape}; give (..., k)")
+    if centre is not None and not centre.any():
+        centre = None
+    shape = np.broadcast_shapes(covariance.shape[:-2], () if centre is None else centre.shape[:-1])
+    used = sorted({i for _, _, arguments in factors for i in arguments})
+    renamed = [(f, order, tuple(used.index(i) for i in arguments)) for f, order, arguments in factors]
+    if centre is None and vanishes(renamed) and method in (None, CLOSED):
+        return Expectation(np.zeros(shape), np.zeros(shape), CLOSED)
+    flat = np.broadcast_to(covariance, (*shape, size, size)).reshape(-1, size, size)
+    means = None if centre is None else np.broadcast_to(centre, (*shape, size)).reshape(-1, size)
+    task = _Task(renamed, len(used), centre is None, points, method)
+    value, error = np.empty((2, len(flat)))
+    worst = 0
+    for some in blocks(len(flat), BLOCK):
+        entries = {(i, j): flat[some, p, q].copy() for i, p in enumerate(used) for j, q in enumerate(used) if i <= j}
+        centres = None if means is None else means[some][:, used]
+        _check_numbers(entries, centres)
+        value[some], error[some], rank = task.run(entries, centres)
+        worst = max(worst, rank)
+    return Expectation(value.reshape(shape), error.reshape(shape), METHODS[worst])
+
+
+def _check_numbers(entries: dict[tuple[int, int], Array], centres: Array | None) -> None:
+    """Finite numbers, and variances that are negative by rounding only, which become 0."""
+    arrays = [*entries.values(), *([] if centres is None else [centres])]
+    if not all(np.isfinite(x).all() for x in arrays):
+        raise DataError("a covariance or mean has entries that are not finite")
+    for (i, j), value in entries.items():
+        if i == j and (value < 0).any():
+            if value.min() < -NEGATIVE * max(np.abs(x).max() for x in arrays):
+                raise DataError(f"coordinate {i} has the variance {value.min():.3g}; variances are not negative")
+            np.maximum(value, 0, out=value)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """Factors over the coordinates 0 to size - 1, all of them used."""
+
+    factors: list[Factor]
+    size: int
+    centred: bool
+    points: int
+    method: str | None
+
+    def run(self, entries: dict[tuple[int, int], Array], means: Array | None) -> tuple[Array, Array, int]:
+        """Values, errors and the number of the method, elements with constant coordinates apart from the others."""
+        count = len(next(iter(entries.values()), ()))
+        if not self.size:
+            constant = product(self.factors, [])
+            return np.full(count, constant), EPS * np.abs(np.full(count, constant)), 0
+        variances = [entries[i, i] for i in range(self.size)]
+        if all(v.all() for v in variances):
+            return self.vary(entries, means)
+        value, error, worst = np.empty(count), np.empty(count), 0
+        constant = np.stack([v == 0 for v in variances], -1)
+        for pattern in np.unique(constant, axis=0):
+            some = (constant == pattern).all(-1)
+            here = means[some] if means is not None else None
+            part = {pair: x[some] for pair, x in entries.items()}
+            value[some], error[some], rank = self.fix(part, here, set(np.flatnonzero(pattern).tolist()))
+            worst = max(worst, rank)
+        return value, error, worst
+
+    def fix(
+        self, entries: dict[tuple[int, int], Array], means: Array | None, fixed: set[int]
+    ) -> tuple[Array, Array, int]:
+        """With factors of fixed coordinates taken at the mean, and the others averaged."""
+        count = len(entries[0, 0])
+        centres = np.zeros((count, self.size)) if means is None else means
+        known = [f for f in self.factors if fixed.issuperset(f[2])]
+        constant = np.broadcast_to(product(known, list(centres.T)), (count,))
+        left = [f for f in self.factors if not fixed.issuperset(f[2])]
+        if not left:
+            return constant, EPS * len(known) * np.abs(constant), 0
+        if self.centred and vanishes(left):
+            return np.zeros(count), np.zeros(count), 0
+        used = sorted({i for f in left for i in f[2]})
+        renamed = [(f, order, tuple(used.index(i) for i in arguments)) for f, order, arguments in left]
+        part = {(used.index(i), used.index(j)): x for (i, j), x in entries.items() if i in used and j in used}
+        task = _Task(renamed, len(used), self.centred, self.points, self.method)
+        value, error, rank = task.vary(part, None if means is None else means[:, used])
+        return constant * value, np.abs(constant) * error + EPS * len(known) * np.abs(constant * value), rank
+
+    def vary(self, entries: dict[tuple[int, int], Array], means: Array | None) -> tuple[Array, Array, int]:
+        """By the first method that knows these factors."""
+        singular = [f.spec for f, _, _ in self.factors if not f.regular]
+        if singular:
+            raise ExpressionError(f"{singular[0]} is singular: it has no average over a Gaussian argument that varies")
+        terms = terms_of(self.factors, self.size, means is None) if self.method in (None, CLOSED) else None
+        if terms is not None:
+            return self.close(terms, entries, means)
+        if self.method == CLOSED:
+            raise ExpressionError(f"no closed form is known for the average of {_shown(self.factors)}")
+        return self.integrate(entries, means)
+
+    def close(
+        self, terms: tuple[Atom, ...], entries: dict[tuple[int, int], Array], means: Array | None
+    ) -> tuple[Array, Array, int]:
+        mean = None if means is None else dict(enumerate(means.T))
+        value, error = closed_form(terms, Law(range(self.size), lambda i, j: entries[i, j], mean))
+        count = len(entries[0, 0])
+        return np.broadcast_to(value, (count,)), np.broadcast_to(error, (count,)), 0
+
+    def integrate(self, entries: dict[tuple[int, int], Array], means: Array | None) -> tuple[Array, Array, int]:
+        """By quadrature or sampling, elements of one rank at a time."""
+        count = len(entries[0, 0])
+        covariance = np.empty((count, self.size, self.size))
+        for (i, j), x in entries.items():
+            covariance[:, i, j] = covariance[:, j, i] = x
+        centres = np.zeros((count, self.size)) if means is None else means
+        roots = root(covariance)
+        value, error, worst = np.empty(count), np.empty(count), 0
+        used = roots.any(1)
+        for pattern in np.unique(used, axis=0):
+            some = (used == pattern).all(-1)
+            rank, rule = self.rule(int(pattern.sum()))
+            value[some], error[some] = rule(self.factors, centres[some], roots[some][:, :, pattern])
+            worst = max(worst, rank)
+        return value, error, worst
+
+    def rule(self, dimension: int) -> tuple[int, Callable[[Sequence[Factor], Array, Array], tuple[Array, Array]]]:
+        """Number of the method, and the rule for this many independent Gaussians."""
+        kinked = bool(kinks(self.factors, self.size))
+        if self.method != SAMPLING and dimension <= (2 if kinked else 3):
+            return 1, panels if kinked else trapezoid
+        if self.method == QUADRATURE:
+            raise ExpressionError(f"no quadrature in {dimension} dimensions for the average of {_shown(self.factors)}")
+        return 2, lambda factors, mean, root: quasi_monte_carlo(factors, mean, root, self.points)
+
+
+def _shown(factors: Sequence[Factor]) -> str:
+    return " · ".join(f"{f.spec}{order}" for f, order, _ in factors)

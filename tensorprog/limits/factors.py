@@ -1,0 +1,65 @@
+"""The factors of an expectation: what is averaged, where it vanishes identically, and its values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+
+from tensorprog.errors import ExpressionError
+from tensorprog.functions import Function
+from tensorprog.functions.base import Array, Order
+
+Factor = tuple[Function, Order, tuple[int, ...]]
+"""A function, the order of its partial derivative, and the coordinates it is taken at."""
+
+
+def vanishes(factors: Sequence[Factor]) -> bool:
+    """Whether the expectation is exactly 0 under every centred Gaussian law.
+
+    So it is when a factor is identically 0, or when every factor is even or odd in each of its arguments and the
+    product is odd under z → -z.
+    """
+    if any(function.is_zero(order) for function, order, _ in factors):
+        return True
+    signs = [function.parity(order, i) for function, order, _ in factors for i in range(function.arity)]
+    return None not in signs and sum(sign == -1 for sign in signs) % 2 == 1
+
+
+def is_even(factors: Sequence[Factor]) -> bool:
+    """Whether the product is seen to be even under z → -z."""
+    signs = [function.parity(order, i) for function, order, _ in factors for i in range(function.arity)]
+    return None not in signs and sum(sign == -1 for sign in signs) % 2 == 0
+
+
+def product(factors: Sequence[Factor], z: Sequence[Array]) -> Array:
+    """Π_f ∂ψ_f at coordinates z, arrays of one shape."""
+    result = np.ones(())
+    for function, order, arguments in factors:
+        result = result * function.evaluate(order, *(z[i] for i in arguments))
+    return result
+
+
+def kinks(factors: Sequence[Factor], size: int) -> list[tuple[int, ...]]:
+    """Linear forms c with a kink at c · z = 0: each argument of a kinked function, and differences of two of them."""
+    forms: set[tuple[int, ...]] = set()
+    for function, _, arguments in factors:
+        if function.smoothness is None:
+            continue
+        for i in arguments:
+            forms.add(tuple(int(j == i) for j in range(size)))
+        for i, k in combinations(sorted(set(arguments)), 2):
+            forms.add(tuple(int(j == i) - int(j == k) for j in range(size)))
+    return sorted(forms)
+
+
+def check(factors: Sequence[Factor], size: int) -> None:
+    """Raises ExpressionError for factors that do not fit together or to `size` coordinates."""
+    for function, order, arguments in factors:
+        if len(order) != function.arity or len(arguments) != function.arity or min(order, default=0) < 0:
+            raise ExpressionError(
+                f"{function.spec} takes {function.arity} argument(s); order {order}, arguments {arguments} were given"
+            )
+        if not all(0 <= i < size for i in arguments):
+            raise ExpressionError(f"{function.spec} is asked for at coordinates {arguments} of only {size}")

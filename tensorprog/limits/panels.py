@@ -1,0 +1,102 @@
+"""Gauss–Legendre panels in one and two dimensions for integrands with kinks on known lines.
+
+In two dimensions, given the first variable the second is integrated between its kinks. What is left is smooth in the
+first, except where two kinks cross, and fast where a kink runs through the range of the second: panels end there.
+Panels are halved until two results agree; their difference is the error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from math import ceil, pi, sqrt
+
+import numpy as np
+
+from tensorprog.functions.base import Array
+from tensorprog.limits.factors import Factor, kinks, product
+from tensorprog.limits.law import quotient
+from tensorprog.limits.trapezoid import BLOCK, EPS, TOLERANCE, blocks, reach, spread
+
+POINTS = 16
+PANEL = 3.0
+HALVINGS = 3
+MOST = 8.0
+
+
+def panels(factors: Sequence[Factor], mean: Array, root: Array) -> tuple[Array, Array]:
+    """E Π_f ∂ψ_f(m + L w) and its error, for means (elements, k) and roots L (elements, k, r), r = 1 or 2."""
+    radius = reach(factors, mean, root)
+    forms = np.array(kinks(factors, mean.shape[-1]), dtype=float)
+    offsets, slopes = mean @ forms.T, np.einsum("ci,eij->ecj", forms, root)
+    smooth = any(function.smoothness is None for function, _, _ in factors)
+    count = ceil(2 * radius / PANEL * (min(max(1.0, spread(root)), MOST) if smooth else 1))
+    value, error = np.zeros(len(mean)), np.full(len(mean), np.inf)
+    before, left = np.full(len(mean), np.inf), np.arange(len(mean))
+    for halving in range(HALVINGS + 1):
+        grid = np.linspace(-radius, radius, count * 2**halving + 1)
+        now, scale = _sums(factors, mean[left], root[left], (offsets[left], slopes[left]), grid)
+        change = np.abs(now - before)
+        value[left], error[left] = now, change + 8 * EPS * scale
+        going_on = ~(change <= TOLERANCE * scale)
+        left, before = left[going_on], now[going_on]
+    return value, error
+
+
+def _sums(
+    factors: Sequence[Factor], mean: Array, root: Array, lines: tuple[Array, Array], grid: Array
+) -> tuple[Array, Array]:
+    """Integrals of the integrand and of its absolute value, with panels that end on the grid and at the kinks."""
+    offsets, slopes = lines
+    total, scale = np.zeros((2, len(mean)))
+    count = len(grid) + offsets.shape[1]
+    per_element = POINTS * count if root.shape[-1] == 1 else (POINTS * count) ** 2 * (1 + offsets.shape[1])
+    for some in blocks(len(mean), BLOCK // per_element):
+        if root.shape[-1] == 1:
+            w, weight = _legendre(_ends(grid, _crossings(offsets[some], slopes[some, :, 0])))
+            at: list[Array] = [w]
+        else:
+            outer, outer_weight = _legendre(_outer(offsets[some], slopes[some], grid))
+            shifted = offsets[some, None] + outer[..., None] * slopes[some, None, :, 0]
+            w, weight = _legendre(_ends(grid, _crossings(shifted, slopes[some, None, :, 1])))
+            at, weight = [outer[..., None], w], weight * outer_weight[..., None]
+        extra = (1,) * (weight.ndim - 1)
+        z = [
+            mean[some, i].reshape(-1, *extra) + sum(root[some, i, d].reshape(-1, *extra) * x for d, x in enumerate(at))
+            for i in range(mean.shape[1])
+        ]
+        values = product(factors, z) * weight
+        axes = tuple(range(1, weight.ndim))
+        total[some], scale[some] = values.sum(axes), np.abs(values).sum(axes)
+    return total, scale
+
+
+def _crossings(offsets: Array, slopes: Array) -> Array:
+    """Where offset + slope · w = 0, at most a range's end away; parallel lines cross at 0, where it does no harm."""
+    with np.errstate(over="ignore"):
+        return np.nan_to_num(quotient(-offsets, slopes + 0 * offsets))
+
+
+def _outer(offsets: Array, slopes: Array, grid: Array) -> Array:
+    """Ends of panels in the first variable: the grid, where a kink passes the grid of the second, where two cross."""
+    ends = [_crossings(offsets + t * slopes[..., 1], slopes[..., 0]) for t in grid]
+    for i, j in combinations(range(offsets.shape[1]), 2):
+        determinant = slopes[:, i, 0] * slopes[:, j, 1] - slopes[:, j, 0] * slopes[:, i, 1]
+        across = slopes[:, i, 1] * offsets[:, j] - slopes[:, j, 1] * offsets[:, i]
+        ends.append(_crossings(-across, determinant)[:, None])
+    return _ends(grid, np.concatenate(ends, -1))
+
+
+def _ends(grid: Array, more: Array) -> Array:
+    """Sorted ends of panels: the grid and these, which are clipped to its range."""
+    fixed = np.broadcast_to(grid, (*more.shape[:-1], len(grid)))
+    return np.sort(np.concatenate([fixed, np.clip(more, grid[0], grid[-1])], -1), -1)
+
+
+def _legendre(ends: Array) -> tuple[Array, Array]:
+    """Points and weights, the standard Gaussian density included, of all panels in a row."""
+    x, weight = np.polynomial.legendre.leggauss(POINTS)
+    half, middle = np.diff(ends) / 2, (ends[..., 1:] + ends[..., :-1]) / 2
+    points = (middle[..., None] + half[..., None] * x).reshape(*ends.shape[:-1], -1)
+    weights = (half[..., None] * weight).reshape(points.shape)
+    return points, weights * np.exp(-(points**2) / 2) / sqrt(2 * pi)
