@@ -36,6 +36,8 @@ from tensorprog.program import (
 
 T = TypeVar("T")
 ZERO = Fraction(0)
+SIGMA, COPIES = "σ_", "t"
+"""Symbols: the standard deviation of a parameter, and the correlation of copies."""
 VectorTerm = Term[Poly]
 ScalarTerm = Term[int]
 
@@ -50,17 +52,21 @@ class Interpreter:
     Parameters
     ----------
     program: its nodes. sizes: proved size classes of its nodes.
+    copies: parameters that are correlated copies of others, P' = t P + √(1-t²) P'', by names; t is a symbol.
     """
 
-    def __init__(self, program: Program, sizes: Mapping[str, Exponent]) -> None:
-        self.program, self.sizes = program, sizes
+    def __init__(
+        self, program: Program, sizes: Mapping[str, Exponent], copies: Mapping[str, str] | None = None
+    ) -> None:
+        self.program, self.sizes, self.copies = program, sizes, copies or {}
         self.equations = Equations()
         self.space = Space(self.equations)
         self.vectors: dict[str, VectorTerm] = {}
         self.scalars: dict[str, ScalarTerm] = {}
         self.data: set[str] = set()
         self._parameters: dict[str, int] = {}
-        self._products: dict[tuple[str, bool], list[tuple[int, str]]] = {}
+        self.grams: dict[str, tuple[str, ...]] = {}
+        self._products: dict[tuple[str, bool], list[tuple[int, str, str]]] = {}
 
     def limit(self, target: str) -> ScalarTerm:
         """The leading part of a scalar node."""
@@ -169,11 +175,25 @@ class Interpreter:
         if name not in self._parameters:
             fan = node.cols.ratio if node.cols is not None and node.cols.growing else Fraction(1)
             variance = self.equations.scaled(1 / fan, self._variance(name))
-            self._parameters[name] = self.space.gaussian(lambda other, number: variance if other == number else None)
+            base = self._base(name)
+            kin = {number: k for k, number in self._parameters.items() if self._base(k) == base}
+
+            def covariance(other: int, number: int) -> Value:
+                same = name if other == number else kin.get(other)
+                return same if same is None else self.equations.multiply(self._correlation(name, same), variance)
+
+            self._parameters[name] = self.space.gaussian(covariance)
         return self._parameters[name]
 
+    def _base(self, name: str) -> str:
+        return self.copies.get(name, name)
+
+    def _correlation(self, one: str, other: str) -> Value:
+        """Of the entries of two parameters of one base."""
+        return self.equations.one if one == other else self.equations.symbol(COPIES)
+
     def _variance(self, name: str) -> Value:
-        sigma = self.equations.symbol(f"σ_{name}")
+        sigma = self.equations.symbol(SIGMA + self._base(name))
         return self.equations.multiply(sigma, sigma)
 
     def _product(self, matrix: str, vector: str, transpose: bool) -> VectorTerm:
@@ -189,11 +209,11 @@ class Interpreter:
             return shifted
         scale = self._scale(matrix, transpose)
         terms: list[tuple[Value, Poly]] = []
-        for gaussian, other in self._products.get((matrix, not transpose), ()):
+        for gaussian, other, kin in self._products.get((self._base(matrix), not transpose), ()):
             y = self.vectors[other].payload
             slope = self.space.expectation(self.space.derivative(x.payload, gaussian))
             assert y is not None
-            terms.append((self.equations.multiply(scale, slope), y))
+            terms.append((self.equations.multiply(scale, self._correlation(matrix, kin), slope), y))
         terms.append((self.equations.one, self.space.variable(self._gaussian(matrix, vector, transpose))))
         return leading(shifted.power, self.space.combined(terms), shifted.rest)
 
@@ -207,17 +227,19 @@ class Interpreter:
 
     def _gaussian(self, matrix: str, vector: str, transpose: bool) -> int:
         """Ẑ of a product: correlated with the products of the same matrix on the same side."""
-        family = self._products.setdefault((matrix, transpose), [])
-        known = dict(family)
+        family = self._products.setdefault((self._base(matrix), transpose), [])
+        known = {number: (partner, kin) for number, partner, kin in family}
 
         def covariance(other: int, number: int) -> Value:
-            partner = vector if other == number else known.get(other)
-            if partner is None:
+            found = (vector, matrix) if other == number else known.get(other)
+            if found is None:
                 return None
-            return self.equations.multiply(self._scale(matrix, transpose), self._inner(vector, partner))
+            partner, kin = found
+            scale = self.equations.multiply(self._scale(matrix, transpose), self._correlation(matrix, kin))
+            return self.equations.multiply(scale, self._inner(vector, partner))
 
         number = self.space.gaussian(covariance)
-        family.append((number, vector))
+        family.append((number, vector, matrix))
         return number
 
     def _inner(self, one: str, other: str) -> Value:
@@ -230,7 +252,9 @@ class Interpreter:
 
     def _gram(self, names: tuple[str, ...]) -> int:
         """An average over the coordinates of data vectors."""
-        return self.equations.symbol(f"⟨{' '.join(sorted(names))}⟩")
+        symbol = f"⟨{' '.join(sorted(names))}⟩"
+        self.grams[symbol] = names
+        return self.equations.symbol(symbol)
 
     # -- leading parts
 

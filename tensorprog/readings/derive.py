@@ -16,6 +16,7 @@ import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
+from functools import partial
 from math import inf
 
 from tqdm import tqdm
@@ -39,6 +40,7 @@ from tensorprog.program import (
     operands,
 )
 from tensorprog.program.scales import rescaled
+from tensorprog.program.types import Type
 from tensorprog.readings.judgement import Counts, Judgement, largest
 from tensorprog.readings.kinds import Functional, Kind, KnownDirection, UnitDirection, less, parts
 from tensorprog.readings.norms import NormCalculus
@@ -156,7 +158,9 @@ class Analysis:
             target = program.outputs[f"F{point}"]
             self.gradients[point] = gradient(self.builder, target, adjoints(self.builder, target))
         with deep_recursion(len(self.builder.nodes)):
-            self.sizes = node_sizes(self.builder.nodes, self.builder.types, self._improved)
+            outputs = frozenset(program.outputs.values())
+            improved = partial(_improved, self.builder.nodes, self.builder.types, outputs)
+            self.sizes = node_sizes(self.builder.nodes, self.builder.types, improved)
         self.flip = odd_flip(self.builder.nodes, [program.outputs[f"F{point}"] for point in points])
         self.parity = {} if self.flip is None else parities(self.builder.nodes, self.flip)
         parameters = program.parameters
@@ -236,20 +240,33 @@ class Analysis:
     def _calculus(self, kinds: Sequence[Kind]) -> NormCalculus:
         return NormCalculus(self.builder.nodes, self.builder.types, kinds, self.sizes, self.parity)
 
-    def _improved(self, name: str, size: Exponent, sizes: Mapping[str, Exponent]) -> Exponent:
-        """A scalar, an adjoint too, that a flip makes odd is as small as its gradient along the flipped parameters."""
-        nodes, types = self.builder.nodes, self.builder.types
-        skip = name in self.program.outputs.values() or not isinstance(nodes[name], LinComb | Moment)
-        flip = None if skip or not isinstance(types[name], Scalar) else odd_flip(nodes, [name])
-        if flip is None:
-            return size
-        wanted = ancestors(nodes, [name])
-        below = {k: v for k, v in nodes.items() if k in wanted}
-        if _kinked(below, flip):
-            return size
-        plain = UnitDirection({k: -p.a for k, p in self.program.parameters.items() if k in flip}, "e")
-        judged = NormCalculus(below, types, [plain], {**sizes, name: size}).scalar(name, (1,))
-        return size if judged is None else min(size, judged.bound)
+
+def _improved(
+    nodes: Mapping[str, Instruction],
+    types: Mapping[str, Type],
+    outputs: Collection[str],
+    name: str,
+    size: Exponent,
+    sizes: Mapping[str, Exponent],
+) -> Exponent:
+    """A scalar, an adjoint too, that a flip makes odd is as small as its gradient along the flipped parameters."""
+    skip = name in outputs or not isinstance(nodes[name], LinComb | Moment)
+    flip = None if skip or not isinstance(types[name], Scalar) else odd_flip(nodes, [name])
+    if flip is None:
+        return size
+    wanted = ancestors(nodes, [name])
+    below = {k: v for k, v in nodes.items() if k in wanted}
+    if _kinked(below, flip):
+        return size
+    plain = UnitDirection({k: -v.a for k, v in below.items() if isinstance(v, Parameter) and k in flip}, "e")
+    judged = NormCalculus(below, types, [plain], {**sizes, name: size}).scalar(name, (1,))
+    return size if judged is None else min(size, judged.bound)
+
+
+def proved_sizes(program: Program) -> dict[str, Exponent]:
+    """Size classes of all nodes of any program, scalars that a sign flip makes odd improved."""
+    with deep_recursion(len(program.nodes)):
+        return node_sizes(program.nodes, program.types, partial(_improved, program.nodes, program.types, ()))
 
 
 def _kinked(nodes: Mapping[str, Instruction], flipped: Collection[str], further: int = 0) -> bool:

@@ -1,0 +1,177 @@
+"""Numbers for scalar equations: every node once, vectorised over whatever shapes the symbols have.
+
+Errors are first-order estimates: those of the operands pass through sums and products; an expectation adds its own, and
+what it changes by when its covariances and means are moved by their errors, with fixed random signs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tensorprog.functions import Function
+from tensorprog.limits.expectations import METHODS, expectation
+from tensorprog.limits.nested import Coordinates
+from tensorprog.limits.scalars import (
+    Equations,
+    Expectation,
+    Factor,
+    Given,
+    Mixed,
+    Node,
+    Number,
+    Product,
+    Scalar,
+    Sum,
+    Symbol,
+    Value,
+)
+
+Array = NDArray[np.float64]
+EPS = float(np.finfo(float).eps)
+NOTICEABLE = 1e-11  # relative errors of covariances below this are rounding, and not followed through expectations
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Value, absolute error, and how it was found."""
+
+    value: Array
+    error: Array
+    method: int = 0
+
+
+def operands(node: Node) -> tuple[Value, ...]:
+    """The nodes that a node reads."""
+    match node:
+        case Sum(terms):
+            return tuple(x for _, x in terms)
+        case Product(factors):
+            return factors
+        case Scalar(args=args):
+            return args
+        case Expectation(factors, covariance, mean):
+            return (*covariance, *mean, *(x for factor in factors for x in _inside(factor)))
+        case _:
+            return ()
+
+
+def _inside(factor: Factor) -> list[Value]:
+    found: list[Value] = []
+    for arg in factor.args:
+        if isinstance(arg, Given):
+            found.append(arg.value)
+        elif isinstance(arg, Mixed):
+            for c, _, factors in arg.terms:
+                found += [c, *(x for inner in factors for x in _inside(inner))]
+    return found
+
+
+def reachable(equations: Equations, targets: Sequence[int]) -> list[int]:
+    """The nodes that targets need, operands first."""
+    found: set[int] = set()
+    stack = list(targets)
+    while stack:
+        here = stack.pop()
+        if here not in found:
+            found.add(here)
+            stack += [x for x in operands(equations.nodes[here]) if x is not None]
+    return sorted(found)
+
+
+@dataclass
+class Evaluation:
+    """The values of nodes for given symbols, computed as they are asked for."""
+
+    equations: Equations
+    symbols: Mapping[str, ArrayLike]
+    points: int = 2**14
+    found: dict[int, Estimate] = field(default_factory=dict)
+
+    def __call__(self, target: Value) -> Estimate:
+        if target is None:
+            return Estimate(np.zeros(()), np.zeros(()))
+        for here in reachable(self.equations, [target]):
+            if here not in self.found:
+                self.found[here] = self._compute(self.equations.nodes[here])
+        return self.found[target]
+
+    def _compute(self, node: Node) -> Estimate:
+        match node:
+            case Number(value):
+                return Estimate(np.array(float(value)), np.zeros(()))
+            case Symbol(name):
+                return Estimate(np.asarray(self.symbols[name], dtype=np.float64), np.zeros(()))
+            case Sum(terms):
+                return _sum([(float(c), self.found[x]) for c, x in terms])
+            case Product(factors):
+                return _product([self.found[x] for x in factors])
+            case Scalar(function, order, args):
+                return _applied(function, order, [self._given(x) for x in args])
+            case Expectation():
+                return self._expectation(node)
+
+    def _given(self, value: Value) -> Estimate:
+        return Estimate(np.zeros(()), np.zeros(())) if value is None else self.found[value]
+
+    def _expectation(self, node: Expectation) -> Estimate:
+        size = len(node.mean)
+        builder = Coordinates(size)
+        factors = [builder.factor(factor) for factor in node.factors]
+        entries = [self._given(x) for x in node.covariance]
+        means = [self._given(x) for x in (*node.mean, *builder.constants)]
+        inputs = [*entries, *means]
+        value, error, method = self._average(factors, size, entries, means, 0.0)
+        scale = max(float(np.max(p.error / (np.abs(p.value) + 1e-300), initial=0)) for p in inputs) if inputs else 0.0
+        if scale > NOTICEABLE:
+            signs = np.random.default_rng(len(inputs)).choice([-1.0, 1.0], len(inputs))
+            moved, _, _ = self._average(factors, size, entries, means, signs)
+            error = error + 2 * np.abs(moved - value)
+        return Estimate(value, error, max([method, *(p.method for p in inputs)]))
+
+    def _average(
+        self, factors: list[Any], size: int, entries: Sequence[Estimate], means: Sequence[Estimate], signs: Any
+    ) -> tuple[Array, Array, int]:
+        inputs = [*entries, *means]
+        moved = [p.value + s * p.error for p, s in zip(inputs, np.broadcast_to(signs, len(inputs)), strict=True)]
+        shape = np.broadcast_shapes(*(x.shape for x in moved))
+        covariance = np.zeros((*shape, len(means), len(means)))
+        pairs = [(i, j) for i in range(size) for j in range(i + 1)]
+        for (i, j), x in zip(pairs, moved, strict=False):
+            covariance[..., i, j] = covariance[..., j, i] = x
+        mean = None
+        if any(p.value.any() for p in means):
+            mean = np.stack([np.broadcast_to(x, shape) for x in moved[len(entries) :]], axis=-1)
+        found = expectation(factors, covariance, mean, points=self.points)
+        return found.value, found.error, METHODS.index(found.method)
+
+
+def _sum(parts: Sequence[tuple[float, Estimate]]) -> Estimate:
+    value: Array = np.zeros(())
+    error: Array = np.zeros(())
+    for c, p in parts:
+        value = value + c * p.value
+        error = error + abs(c) * (p.error + EPS * np.abs(p.value))
+    return Estimate(value, error, max(p.method for _, p in parts))
+
+
+def _product(parts: Sequence[Estimate]) -> Estimate:
+    value, error = parts[0].value, parts[0].error
+    for p in parts[1:]:
+        error = np.abs(p.value) * error + np.abs(value) * p.error
+        value = value * p.value
+    return Estimate(value, error + EPS * np.abs(value), max(p.method for p in parts))
+
+
+def _applied(function: Function, order: tuple[int, ...], args: Sequence[Estimate]) -> Estimate:
+    values = [p.value for p in args]
+    value: Array = function.evaluate(order, *values)
+    error: Array = EPS * np.abs(value)
+    for i, p in enumerate(args):
+        slope = function.evaluate(tuple(k + (i == j) for j, k in enumerate(order)), *values)
+        error = error + np.abs(slope) * p.error
+    return Estimate(value, error, max(p.method for p in args))

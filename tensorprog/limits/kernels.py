@@ -1,0 +1,169 @@
+"""Kernel matrices of infinitely wide networks over a data set, from the limit of one pair of inputs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tensorprog.errors import DataError, ProgramError
+from tensorprog.limits.evaluate import Evaluation
+from tensorprog.limits.interpreter import Interpreter
+from tensorprog.limits.symbols import data_values, deviations
+from tensorprog.limits.terms import Term
+from tensorprog.passes import correlation
+from tensorprog.passes.gradient import Gradient, adjoints, contract, gradient
+from tensorprog.program import Builder, Input, Parameter, Program, operands
+from tensorprog.program.instructions import Instruction
+from tensorprog.readings import check_data
+from tensorprog.readings.derive import proved_sizes
+from tensorprog.readings.team import Team, blas, cores
+
+Array = NDArray[np.float64]
+KINDS = ("nngp", "ntk")
+BLOCK = 2**16  # entries of the matrix that one thread computes at a time
+
+
+def kernel(program: Program, X: ArrayLike, X2: ArrayLike | None = None, which: str = "ntk") -> Array:
+    """The infinite-width kernel of a network, between all rows of X and of X2 (X itself by default).
+
+    Parameters
+    ----------
+    program: from `tp.trace`, with any number of inputs. X, X2: (m, d0) or (m, positions, d0), any number of rows.
+    which: "ntk", Σ_P ∇_P F(x)·∇_P F(x') over trainable parameters at η = 1 (Jacot et al., arXiv 1806.07572), or
+        "nngp", the covariance of F(x) and F(x') (Lee et al., arXiv 1711.00165).
+
+    Returns (m, m2), float64.
+
+    Raises DataError for data that do not fit, ProgramError when the kernel has no finite limit, or none the calculus
+    can take.
+    """
+    if which not in KINDS:
+        raise ProgramError(f"which={which!r} is not one of {', '.join(KINDS)}")
+    pair = paired(program)
+    first = check_data(pair, _two(X, "X"))
+    second = first if X2 is None else check_data(pair, _two(X2, "X2"))
+    if first.shape[1:] != second.shape[1:]:
+        raise DataError(f"rows of X have the shape {first.shape[1:]}, those of X2 {second.shape[1:]}")
+    rows = np.asarray(X, dtype=np.float64)
+    columns = rows if X2 is None else np.asarray(X2, dtype=np.float64)
+    target = correlation(pair, 0, 1) if which == "ntk" else _covariance(pair)
+    interpreter = Interpreter(target, proved_sizes(target))
+    (name,) = target.outputs.values()
+    return _Matrix(interpreter, interpreter.limit(name), rows, columns)()
+
+
+def paired(program: Program) -> Program:
+    """The program at two inputs, x_0 and x_1, whatever number was traced."""
+    one = program.restricted(["F0"])
+    nodes: dict[str, Instruction] = {
+        name: replace(node, index=1) if isinstance(node, Input) else node for name, node in one.nodes.items()
+    }
+    builder = Builder(one)
+    names = builder.include(Program(nodes, one.outputs))
+    return builder.build({"F0": one.outputs["F0"], "F1": names[one.outputs["F0"]]})
+
+
+def _two(X: ArrayLike, name: str) -> Array:
+    """At least two rows, as a pair reads them; the rest of the check is that of any data."""
+    array = np.asarray(X, dtype=np.float64)
+    if array.ndim not in (2, 3) or not len(array):
+        raise DataError(f"{name} has the shape {array.shape}; give (m, d0), or (m, positions, d0) for sequences")
+    return array if len(array) > 1 else np.concatenate([array, array])
+
+
+def _covariance(pair: Program) -> Program:
+    """Σ over the parameters in which F is linear, and which enter nothing else, of ∂F(x_0)·∂F(x_1): E[F F']."""
+    builder = Builder(pair)
+    targets = list(pair.outputs.values())
+    nodes = {k: replace(v, trainable=True, c=Fraction(0)) if isinstance(v, Parameter) else v for k, v in pair.nodes.items()}
+    builder = Builder(Program(nodes, pair.outputs))
+    one, other = (gradient(builder, target, adjoints(builder, target)) for target in targets)
+    last = _last(one, builder)
+    if not last:
+        raise ProgramError("F is not linear in fresh Gaussian parameters, so it has no NNGP; end it with tp.readout")
+    parts = [contract(builder, name, a, b) for name in last for a in one.terms[name] for b in other.terms[name]]
+    return builder.build({"K": builder.add(*parts) or builder.zero()})
+
+
+def _last(found: Gradient, builder: Builder) -> list[str]:
+    """Vector and scalar parameters whose gradient reads no parameter of their kind: those F is linear in."""
+    candidates = [name for name, terms in found.terms.items() if all(right is None for _, _, right in terms)]
+    readers: dict[str, set[str]] = {}
+    for name, terms in found.terms.items():
+        readers[name] = {x for _, left, right in terms for side in (left, right) if side for x in _above(builder, side)}
+    return [name for name in candidates if not readers[name] & set(candidates)]
+
+
+def _above(builder: Builder, name: str) -> set[str]:
+    found: set[str] = set()
+    stack = [name]
+    while stack:
+        here = stack.pop()
+        if here not in found:
+            found.add(here)
+            stack += operands(builder.nodes[here])
+    return found
+
+
+class _Matrix:
+    """Evaluates one scalar limit for all pairs of rows, blocks of rows shared by threads."""
+
+    def __init__(self, interpreter: Interpreter, found: Term[int], rows: Array, columns: Array) -> None:
+        if found.power > 0:
+            raise ProgramError(f"the kernel grows like n^{found.power}; choose other learning rates")
+        self.interpreter, self.target = interpreter, found.payload if found.power == 0 else None
+        self.rows, self.columns = rows, columns
+        program = interpreter.program
+        names = sorted({name for group in interpreter.grams.values() for name in group})
+        side = {name: {node.index for x in _inputs(program, name) if isinstance(node := program.nodes[x], Input)} for name in names}
+        self.left = {name for name in names if side[name] <= {0}}
+        self.values = [
+            data_values(program, [name for name in names if (name in self.left) == (data is rows)], [data, data])
+            if names
+            else {}
+            for data in ((rows, columns) if columns is not rows else (rows, columns.view()))
+        ]
+
+    def __call__(self) -> Array:
+        result = np.zeros((len(self.rows), len(self.columns)))
+        if self.target is None:
+            return result
+        step = max(1, BLOCK // len(self.columns))
+        starts = range(0, len(self.rows), step)
+
+        def block(index: int) -> None:
+            part = slice(starts[index], starts[index] + step)
+            symbols = {**deviations(self.interpreter), **self._averages(part)}
+            result[part] = Evaluation(self.interpreter.equations, symbols)(self.target).value
+
+        with Team(min(cores(), len(starts))) as team, blas().limit(limits=1, user_api="blas"):
+            team.each(len(starts), block)
+        return result
+
+    def _averages(self, part: slice) -> dict[str, Array]:
+        """(rows, 1), (1, columns) or (rows, columns) by which inputs a symbol reads."""
+        found: dict[str, Array] = {}
+        for symbol, group in self.interpreter.grams.items():
+            d0 = self.rows.shape[-1]
+            left: Array = np.ones((1, d0))
+            right: Array = np.ones((1, d0))
+            for name in group:
+                if name in self.left:
+                    left = left * self.values[0][name][part]
+                else:
+                    right = right * self.values[1][name]
+            found[symbol] = left @ right.T / d0
+        return found
+
+
+def _inputs(program: Program, name: str) -> set[str]:
+    found: set[str] = set()
+    stack = [name]
+    while stack:
+        here = stack.pop()
+        found.add(here)
+        stack += operands(program.nodes[here])
+    return found

@@ -1,0 +1,116 @@
+"""`limit`: what a scalar program tends to as n → ∞, as equations, as a function, and as a number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+
+import numpy as np
+import sympy
+from numpy.typing import ArrayLike, NDArray
+
+from tensorprog.errors import ProgramError
+from tensorprog.limits.evaluate import Evaluation
+from tensorprog.limits.expectations import METHODS
+from tensorprog.limits.interpreter import Interpreter
+from tensorprog.limits.symbols import averages, deviations
+from tensorprog.limits.terms import Bound
+from tensorprog.limits.writing import equations_of, latex_of
+from tensorprog.program import Program
+from tensorprog.readings import check_data
+from tensorprog.readings.derive import proved_sizes
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Limit:
+    """S = n^power (limit + o(1)) for the scalar S of a program.
+
+    power: of n. A limit that is exactly zero has no equations and the value 0; `rest` then bounds S by O(n^rest), or
+    o(n^rest) when `little`.
+    """
+
+    interpreter: Interpreter
+    target: int | None
+    power: Fraction
+    bound: Bound | None
+    data: Array | None
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether the limit is exactly zero, or only bounded."""
+        return self.target is None
+
+    @cached_property
+    def equations(self) -> list[sympy.Eq]:
+        """The recursion, one equation for each expectation, the limit last; σ_P and averages over data are symbols."""
+        return equations_of(self.interpreter.equations, self.target)
+
+    def latex(self) -> str:
+        """The equations as an aligned LaTeX environment."""
+        return latex_of(self.interpreter.equations, self.target)
+
+    def compile(self) -> Callable[[Mapping[str, ArrayLike]], Array]:
+        """A function from symbols (arrays that broadcast) to the limit; each σ defaults to that of the program."""
+        defaults = deviations(self.interpreter)
+
+        def compiled(symbols: Mapping[str, ArrayLike]) -> Array:
+            return Evaluation(self.interpreter.equations, {**defaults, **symbols})(self.target).value
+
+        return compiled
+
+    @cached_property
+    def _number(self) -> tuple[float, float, str]:
+        if self.data is None:
+            raise ProgramError("a limit has a value only for data; pass tp.limit(program, data)")
+        symbols = {**deviations(self.interpreter), **averages(self.interpreter, self.data)}
+        found = Evaluation(self.interpreter.equations, symbols)(self.target)
+        return float(found.value), float(found.error), METHODS[found.method]
+
+    @property
+    def value(self) -> float:
+        """The limit of n^(-power) S."""
+        return self._number[0]
+
+    @property
+    def error(self) -> float:
+        """An estimate of the absolute error of the value."""
+        return self._number[1]
+
+    @property
+    def method(self) -> str:
+        """The least exact way an expectation was taken: closed form, quadrature or quasi-Monte Carlo."""
+        return self._number[2]
+
+    def __repr__(self) -> str:
+        if self.target is None:
+            return f"Limit(0 at n^{self.power}, rest {self.bound})"
+        shown = "" if self.data is None else f", value {self.value:.10g} ± {self.error:.1g}"
+        return f"Limit(n^{self.power}{shown})"
+
+
+def limit(program: Program, data: ArrayLike | None = None) -> Limit:
+    """The infinite-width limit of a scalar program: S n^(-power) → limit, by the Master Theorem.
+
+    Parameters
+    ----------
+    program: with one scalar output, such as `tp.correlation(program, D, d)` with D ≤ 1 (for D = 1 that is ‖C‖²).
+    data: (inputs, d0) or (inputs, positions, d0), for `.value` and `.error`; the equations need none.
+
+    Raises ProgramError for a program with other outputs, and where the limit is undecided: the node and the reason.
+    """
+    if not isinstance(program, Program):
+        raise ProgramError(f"{program!r} is not a Program; pass tp.correlation(program, D, d)")
+    if len(program.outputs) != 1 or program.slots:
+        raise ProgramError(
+            f"the program has the outputs {', '.join(program.outputs) or 'none'}; a limit "
+            "is of one scalar, as tp.correlation(program, D, d) has for D ≤ 1"
+        )
+    interpreter = Interpreter(program, proved_sizes(program))
+    (target,) = program.outputs.values()
+    found = interpreter.limit(target)
+    array = None if data is None else check_data(program, data)
+    return Limit(interpreter, found.payload, found.power, found.rest, array)

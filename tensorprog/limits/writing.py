@@ -1,0 +1,130 @@
+"""Scalar equations as sympy and LaTeX."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+import sympy
+
+from tensorprog.limits.evaluate import reachable
+from tensorprog.limits.scalars import (
+    Affine,
+    Equations,
+    Expectation,
+    Factor,
+    Given,
+    Node,
+    Number,
+    Product,
+    Scalar,
+    Sum,
+    Symbol,
+    Value,
+)
+
+E = sympy.Function("E")
+"""E(expression, covariance): the average over z0, z1, … ~ N(0, covariance); a third argument is the mean."""
+
+
+def equations_of(equations: Equations, target: int | None) -> list[sympy.Eq]:
+    """One equation e_i = E(…) for each expectation, then limit = …; none for an exact zero."""
+    return [sympy.Eq(left, right, evaluate=False) for left, right in _rows(equations, target)]
+
+
+def latex_of(equations: Equations, target: int | None) -> str:
+    """The same in LaTeX."""
+    rows = []
+    for left, right in _rows(equations, target):
+        if isinstance(right, sympy.Function) and right.func == E:
+            average, *law = map(sympy.latex, right.args)
+            normal = rf"\mathcal{{N}}\left({law[1] if len(law) == 2 else 0}, {law[0]}\right)"
+            body = rf"\mathbb{{E}}\left[{average}\right],\quad z \sim {normal}"
+        else:
+            body = sympy.latex(right)
+        rows.append(rf"{sympy.latex(left)} &= {body}")
+    joined = " \\\\\n".join(rows) or "0"
+    return "\\begin{aligned}\n" + joined + "\n\\end{aligned}"
+
+
+def _rows(equations: Equations, target: int | None) -> list[tuple[sympy.Expr, sympy.Expr]]:
+    if target is None:
+        return []
+    names: dict[int, sympy.Expr] = {}
+    rows: list[tuple[sympy.Expr, sympy.Expr]] = []
+    for here in reachable(equations, [target]):
+        node = equations.nodes[here]
+        right = _expression(node, names)
+        if isinstance(node, Expectation):
+            names[here] = sympy.Symbol(f"e_{len(rows)}", real=True)
+            rows.append((names[here], right))
+        else:
+            names[here] = right
+    return [*rows, (sympy.Symbol("limit", real=True), names[target])]
+
+
+def _rational(number: Fraction) -> sympy.Rational:
+    return sympy.Rational(number.numerator, number.denominator)
+
+
+def _expression(node: Node, names: dict[int, sympy.Expr]) -> sympy.Expr:
+    def at(value: Value) -> sympy.Expr:
+        return sympy.Integer(0) if value is None else names[value]
+
+    match node:
+        case Number(value):
+            return _rational(value)
+        case Symbol(name):
+            return symbol(name)
+        case Sum(terms):
+            return sympy.Add(*(_rational(c) * names[x] for c, x in terms))
+        case Product(factors):
+            return sympy.Mul(*(names[x] for x in factors))
+        case Scalar(function, order, args):
+            return _derivative(function.sympy, order, [at(x) for x in args])
+        case Expectation(factors, covariance, mean):
+            z = [sympy.Symbol(f"z{i}", real=True) for i in range(len(mean))]
+            matrix = sympy.zeros(len(mean), len(mean))
+            pairs = [(i, j) for i in range(len(mean)) for j in range(i + 1)]
+            for (i, j), x in zip(pairs, covariance, strict=True):
+                matrix[i, j] = matrix[j, i] = at(x)
+            averaged = sympy.Mul(*(_factor(factor, z, names) for factor in factors))
+            law = [matrix.as_immutable()]
+            if any(x is not None for x in mean):
+                law.append(sympy.ImmutableMatrix([at(x) for x in mean]))
+            return E(averaged, *law)
+
+
+def symbol(name: str) -> sympy.Symbol:
+    """σ_W1 as it is; an average over data ⟨in0 in1⟩ as K_in0_in1."""
+    data = re.fullmatch(r"⟨(.*)⟩", name)
+    return sympy.Symbol("K_" + data[1].replace(" ", "_"), real=True) if data else sympy.Symbol(name, positive=True)
+
+
+def _factor(factor: Factor, z: list[sympy.Symbol], names: dict[int, sympy.Expr]) -> sympy.Expr:
+    arguments = []
+    for arg in factor.args:
+        if isinstance(arg, Affine):
+            arguments.append(z[arg.index])
+        elif isinstance(arg, Given):
+            arguments.append(sympy.Integer(0) if arg.value is None else names[arg.value])
+        else:
+            arguments.append(
+                sympy.Add(
+                    *(
+                        names[c] * sympy.Mul(*(z[i] for i in xs), *(_factor(f, z, names) for f in inner))
+                        for c, xs, inner in arg.terms
+                    )
+                )
+            )
+    return _derivative(factor.function.sympy, factor.order, arguments)
+
+
+def _derivative(function: object, order: tuple[int, ...], arguments: list[sympy.Expr]) -> sympy.Expr:
+    """∂^order of a function of symbols, at these arguments."""
+    assert callable(function)
+    variables = [sympy.Dummy(f"x{i}", real=True) for i in range(len(order))]
+    tree = function(*variables)
+    for variable, k in zip(variables, order, strict=True):
+        tree = sympy.diff(tree, variable, k) if k else tree
+    return tree.subs(dict(zip(variables, arguments, strict=True)), simultaneous=True)
