@@ -24,6 +24,8 @@ from tensorprog.functions import (
     softplus,
     tanh,
 )
+from tensorprog.limits.kernels import kernel
+from tensorprog.limits.limit import Limit, limit
 from tensorprog.passes import correlation
 from tensorprog.program import (
     MEAN_FIELD,
@@ -45,6 +47,7 @@ __all__ = [
     "MEAN_FIELD",
     "MUP",
     "NTK",
+    "Limit",
     "Program",
     "__version__",
     "abc",
@@ -56,7 +59,9 @@ __all__ = [
     "expression",
     "gelu",
     "identity",
+    "kernel",
     "leaky_relu",
+    "limit",
     "linear",
     "mean",
     "n",

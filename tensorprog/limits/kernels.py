@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
 
@@ -14,8 +15,8 @@ from tensorprog.limits.interpreter import Interpreter
 from tensorprog.limits.symbols import data_values, deviations
 from tensorprog.limits.terms import Term
 from tensorprog.passes import correlation
-from tensorprog.passes.gradient import Gradient, adjoints, contract, gradient
-from tensorprog.program import Builder, Input, Parameter, Program, operands
+from tensorprog.passes.gradient import adjoints, contract, gradient
+from tensorprog.program import Builder, Input, LinComb, Moment, Parameter, Program, ancestors
 from tensorprog.program.instructions import Instruction
 from tensorprog.readings import check_data
 from tensorprog.readings.derive import proved_sizes
@@ -76,35 +77,40 @@ def _two(X: ArrayLike, name: str) -> Array:
 
 def _covariance(pair: Program) -> Program:
     """Σ over the parameters in which F is linear, and which enter nothing else, of ∂F(x_0)·∂F(x_1): E[F F']."""
-    builder = Builder(pair)
     targets = list(pair.outputs.values())
-    nodes = {k: replace(v, trainable=True, c=Fraction(0)) if isinstance(v, Parameter) else v for k, v in pair.nodes.items()}
-    builder = Builder(Program(nodes, pair.outputs))
+    builder = Builder(every_parameter(pair))
     one, other = (gradient(builder, target, adjoints(builder, target)) for target in targets)
-    last = _last(one, builder)
-    if not last:
-        raise ProgramError("F is not linear in fresh Gaussian parameters, so it has no NNGP; end it with tp.readout")
+    last = dict.fromkeys(_last(pair.nodes, targets[0]))
     parts = [contract(builder, name, a, b) for name in last for a in one.terms[name] for b in other.terms[name]]
     return builder.build({"K": builder.add(*parts) or builder.zero()})
 
 
-def _last(found: Gradient, builder: Builder) -> list[str]:
-    """Vector and scalar parameters whose gradient reads no parameter of their kind: those F is linear in."""
-    candidates = [name for name, terms in found.terms.items() if all(right is None for _, _, right in terms)]
-    readers: dict[str, set[str]] = {}
-    for name, terms in found.terms.items():
-        readers[name] = {x for _, left, right in terms for side in (left, right) if side for x in _above(builder, side)}
-    return [name for name in candidates if not readers[name] & set(candidates)]
+def every_parameter(program: Program) -> Program:
+    """The program with all parameters trainable at equal rates: gradients then are those by the Gaussians."""
+    nodes: dict[str, Instruction] = {
+        name: replace(node, trainable=True, c=Fraction(0)) if isinstance(node, Parameter) else node
+        for name, node in program.nodes.items()
+    }
+    return Program(nodes, program.outputs)
 
 
-def _above(builder: Builder, name: str) -> set[str]:
-    found: set[str] = set()
-    stack = [name]
-    while stack:
-        here = stack.pop()
-        if here not in found:
-            found.add(here)
-            stack += operands(builder.nodes[here])
+def _last(nodes: Mapping[str, Instruction], target: str) -> list[str]:
+    """The parameters P of F = Σ_P ⟨P, y_P⟩ n^…, read off its last instructions."""
+    node = nodes[target]
+    match node:
+        case LinComb(terms):
+            return [name for _, x in terms for name in _last(nodes, x)]
+        case Moment(args):
+            found = [x for x in args if isinstance(nodes[x], Parameter)]
+        case Parameter():
+            found = [target]
+        case _:
+            found = []
+    if len(found) != 1:
+        raise ProgramError(
+            f"the output is not linear in fresh Gaussian parameters (its part {target!r} is {node}), so its covariance "
+            "is no limit kernel; end the network with tp.readout"
+        )
     return found
 
 
@@ -118,14 +124,11 @@ class _Matrix:
         self.rows, self.columns = rows, columns
         program = interpreter.program
         names = sorted({name for group in interpreter.grams.values() for name in group})
-        side = {name: {node.index for x in _inputs(program, name) if isinstance(node := program.nodes[x], Input)} for name in names}
-        self.left = {name for name in names if side[name] <= {0}}
-        self.values = [
-            data_values(program, [name for name in names if (name in self.left) == (data is rows)], [data, data])
-            if names
-            else {}
-            for data in ((rows, columns) if columns is not rows else (rows, columns.view()))
-        ]
+        self.left = {name for name in names if not _reads_second(program, name)}
+        self.values = {
+            **data_values(program, sorted(self.left), [rows, rows]),
+            **data_values(program, sorted(set(names) - self.left), [columns, columns]),
+        }
 
     def __call__(self) -> Array:
         result = np.zeros((len(self.rows), len(self.columns)))
@@ -152,18 +155,17 @@ class _Matrix:
             right: Array = np.ones((1, d0))
             for name in group:
                 if name in self.left:
-                    left = left * self.values[0][name][part]
+                    left = left * self.values[name][part]
                 else:
-                    right = right * self.values[1][name]
+                    right = right * self.values[name]
             found[symbol] = left @ right.T / d0
         return found
 
 
-def _inputs(program: Program, name: str) -> set[str]:
-    found: set[str] = set()
-    stack = [name]
-    while stack:
-        here = stack.pop()
-        found.add(here)
-        stack += operands(program.nodes[here])
-    return found
+def _reads_second(program: Program, name: str) -> bool:
+    """Whether a data vector depends on the second input; those of both are refused."""
+    nodes = (program.nodes[x] for x in ancestors(program.nodes, [name]))
+    read = {node.index for node in nodes if isinstance(node, Input)}
+    if len(read) > 1:
+        raise ProgramError(f"the data vector {name!r} mixes two inputs; kernels are for networks of one input")
+    return read == {1}

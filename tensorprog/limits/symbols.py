@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tensorprog.limits.interpreter import SIGMA, Interpreter
 from tensorprog.limits.scalars import Symbol
-from tensorprog.program import Input, Instruction, Program, operands
+from tensorprog.program import Input, Instruction, Program, ancestors
 from tensorprog.readings.evaluate import Value, compute
 
 Array = NDArray[np.float64]
@@ -26,7 +26,7 @@ def data_values(program: Program, names: Sequence[str], data: Sequence[Array]) -
     """Data vectors, (rows, d0): input number i takes the rows data[i], each (rows, d0) or (rows, positions, d0)."""
     values: dict[str, Value] = {}
     nodes: Mapping[str, Instruction] = program.nodes
-    wanted = _ancestors(nodes, names)
+    wanted = ancestors(nodes, list(names))
     for name, node in nodes.items():
         if name not in wanted:
             continue
@@ -37,17 +37,6 @@ def data_values(program: Program, names: Sequence[str], data: Sequence[Array]) -
             length = data[0].shape[-1]
             values[name] = compute(node, values, 1, length)
     return {name: np.asarray(values[name], dtype=np.float64) for name in names}
-
-
-def _ancestors(nodes: Mapping[str, Instruction], names: Sequence[str]) -> set[str]:
-    found: set[str] = set()
-    stack = list(names)
-    while stack:
-        here = stack.pop()
-        if here not in found:
-            found.add(here)
-            stack += operands(nodes[here])
-    return found
 
 
 def averages(interpreter: Interpreter, data: Array) -> dict[str, Array]:
