@@ -14,14 +14,15 @@ from math import pi, sqrt
 
 import numpy as np
 
+from tensorprog.errors import ExpressionError
 from tensorprog.functions.base import Array
-from tensorprog.limits.factors import Factor, is_even, product
+from tensorprog.limits.factors import Factor, parity, product
 
 EPS = float(np.finfo(float).eps)
 TOLERANCE = 1e-11
 TAIL = 1e-16
 NEAREST = 9
-FARTHEST = 40
+FARTHEST = 38
 WIDEST = 0.5
 BLOCK = 2**17
 MOST_NODES = 2**21
@@ -31,7 +32,7 @@ PROBED = 32
 def trapezoid(factors: Sequence[Factor], mean: Array, root: Array) -> tuple[Array, Array]:
     """E Π_f ∂ψ_f(m + L w) and its error, for means (elements, k) and roots L (elements, k, r), r ≤ 3."""
     radius = reach(factors, mean, root)
-    half = is_even(factors) and not mean.any()
+    half = parity(factors) == 1 and not mean.any()
     step = min(WIDEST, 1 / max(spread(root), 1e-3))
     value, error = np.zeros(len(mean)), np.full(len(mean), np.inf)
     before, _ = _sums(factors, mean, root, _nodes(radius, step, root.shape[-1], half))
@@ -55,7 +56,7 @@ def reach(factors: Sequence[Factor], mean: Array, root: Array) -> float:
     """A radius outside of which the integrand is nothing, looked for along rays; that of a bounded one at least.
 
     The rays are the axes, their diagonals, and the directions in which coordinates, or all of them, grow; of many
-    elements those with the largest variances and means are tried.
+    elements those with the largest variances and means are tried. Raises ExpressionError when none is found.
     """
     if len(mean) > 2 * PROBED:
         order = np.concatenate([np.argsort((root**2).sum((1, 2)))[-PROBED:], np.argsort(np.abs(mean).sum(1))[-PROBED:]])
@@ -69,9 +70,15 @@ def reach(factors: Sequence[Factor], mean: Array, root: Array) -> float:
     z = mean[:, None, :, None] + np.einsum("eij,enj->eni", root, rays)[..., None] * radii
     with np.errstate(over="ignore", invalid="ignore"):
         height = np.abs(product(factors, [z[:, :, i] for i in range(root.shape[1])])) * np.exp(-(radii**2) / 2)
-    height = np.broadcast_to(np.nan_to_num(height, nan=0, posinf=0), z[:, :, 0].shape)
+    height = np.broadcast_to(np.nan_to_num(height, nan=0, posinf=1e300), z[:, :, 0].shape)
     seen = height > TAIL * height.max((1, 2), keepdims=True)
-    return max(float((seen * radii).max()) + 1, NEAREST)
+    radius = float((seen * radii).max()) + 1
+    if radius > FARTHEST:
+        names = ", ".join(sorted({function.spec for function, _, _ in factors}))
+        raise ExpressionError(
+            f"the average of {names} at arguments of standard deviation {spread(root):.3g} is infinite or too large"
+        )
+    return max(radius, NEAREST)
 
 
 def _nodes(radius: float, step: float, dimension: int, half: bool) -> tuple[Array, Array]:
