@@ -19,6 +19,7 @@ from tensorprog.functions import (
     power,
     relu,
     sin,
+    softplus,
     tanh,
 )
 from tensorprog.functions.base import Univariate
@@ -61,19 +62,22 @@ def test_full_correlation_is_one_dimensional(f, k, sign, mean):
     assert_honest(found, truth, slack=1e-11)
 
 
-@pytest.mark.parametrize("gap", [1e-15, 1e-12, 1e-7])
+@pytest.mark.parametrize("gap", [1e-15, 3e-12, 1e-7])
 @pytest.mark.parametrize("sign", [1, -1])
 def test_almost_full_correlation_keeps_its_digits(gap, sign):
-    b = sign * (2 - 2 * gap)
-    covariance = np.array([[2, b], [b, 2]])
+    a, d = 1.3, 0.7
+    b = sign * np.sqrt(a * d) * (1 - gap)
+    covariance = np.array([[a, b], [b, d]])
     with mpmath.workdps(40):
-        truth = float((mpmath.pi - mpmath.acos(mpmath.mpf(b) / 2)) / (2 * mpmath.pi))
+        correlation = mpmath.mpf(b) / mpmath.sqrt(mpmath.mpf(a) * mpmath.mpf(d))
+        truth = float((mpmath.pi - mpmath.acos(min(max(correlation, -1), 1))) / (2 * mpmath.pi))
     for method in (CLOSED, QUADRATURE):
         found = expectation(pair(relu, 1, relu, 1), covariance, method=method)
         assert_honest(found, truth, slack=1e-15)
-    for f in (tanh, erf, gelu):
-        full = expectation(pair(f, 1, f, 1), [[2, 2 * sign], [2 * sign, 2]]).value
-        assert expectation(pair(f, 1, f, 1), covariance).value == pytest.approx(full, abs=2 * gap + 1e-14)
+    for f, method in ((tanh, QUADRATURE), (erf, CLOSED), (gelu, CLOSED), (gelu, QUADRATURE), (softplus, QUADRATURE)):
+        b = sign * np.sqrt(a * d)
+        full = expectation(pair(f, 0, f, 0), [[a, b], [b, d]], method=method).value
+        assert expectation(pair(f, 0, f, 0), covariance, method=method).value == pytest.approx(full, abs=gap + 1e-14)
 
 
 @pytest.mark.parametrize("f", [erf, gelu, relu, LEAKY, tanh, sin, exp, CUBIC])
@@ -101,6 +105,29 @@ def test_a_sum_of_two_coordinates(f):
     a, b = lower[0, 0] * x[:, None] + 0 * x, lower[1, 0] * x[:, None] + lower[1, 1] * x
     truth = (w[:, None] * w * formulas[1](a) * formulas[0](b) * formulas[0](a + b)).sum()
     assert_honest(found, truth, slack=1e-10)
+
+
+def test_five_coordinates_of_rank_two():
+    """By a rule in two dimensions, not by sampling in five."""
+    rows = np.random.default_rng(3).normal(size=(5, 2))
+    factors = [(tanh, (i % 2,), (i,)) for i in range(4)] + [(softplus, (1,), (4,))]
+    found = expectation(factors, rows @ rows.T)
+    sampled = expectation(factors, rows @ rows.T, method=SAMPLING)
+    assert found.method == QUADRATURE
+    assert found.error < 1e-11
+    assert abs(found.value - sampled.value) <= sampled.error
+
+
+def test_kinks_that_cross():
+    """Two steps whose kinks cross away from the origin, in both orders of integration."""
+    rows, mean = np.array([[1.0, 0.3], [0.5, 1], [-0.8, 0.6]]), np.array([0.2, -0.5, 0.7])
+    factors = [(tanh, (0,), (0,)), (relu, (1,), (1,)), (relu, (1,), (2,))]
+    found = expectation(factors, rows @ rows.T, mean)
+    order = [1, 2, 0]
+    turned = [(f, k, (order.index(i),)) for f, k, (i,) in factors]
+    other = expectation(turned, (rows @ rows.T)[np.ix_(order, order)], mean[order])
+    assert max(found.error, other.error) < 1e-10
+    assert found.value == pytest.approx(other.value, abs=1e-10)
 
 
 @pytest.mark.parametrize("f", [erf, gelu, relu, tanh])

@@ -76,10 +76,10 @@ def panels(start: float, end: float, count: int) -> tuple[Array, Array]:
     return ((ends[1:] + ends[:-1])[:, None] / 2 + half * x).ravel(), (half * w).ravel()
 
 
-def average(formulas: list[tuple[Formula, int]], covariance: Array, mean: Array | None = None) -> float:
+def average(formulas: list[tuple[Formula, int]], covariance: Array, mean: Array | None = None, count: int = 0) -> float:
     """E Π f(z_i) for (f, i), by a tensor rule; covariances of full rank, up to three coordinates."""
     size = len(covariance)
-    x, w = panels(-13, 13, 48 if size < 3 else 8)
+    x, w = panels(-13, 13, count or (24 if size < 3 else 8))
     grids = np.meshgrid(*[x] * size, indexing="ij")
     weights = np.ones(())
     for axis in range(size):
