@@ -3,6 +3,8 @@
 On the whole line its error falls like e^{-2πa/h}, a the distance of the nearest pole (Trefethen & Weideman, SIAM
 Review 56, 2014, theorem 5.1). The step shrinks by √2 until two results agree; their difference is the error.
 
+The error is infinite where the nodes allowed are too few for two steps.
+
 Known limits: an integrand much narrower than 1/σ (σ the largest standard deviation) can be missed by both steps.
 """
 
@@ -33,13 +35,15 @@ def trapezoid(factors: Sequence[Factor], mean: Array, root: Array) -> tuple[Arra
     """E Π_f ∂ψ_f(m + L w) and its error, for means (elements, k) and roots L (elements, k, r), r ≤ 3."""
     radius = reach(factors, mean, root)
     half = parity(factors) == 1 and not mean.any()
-    step = min(WIDEST, 1 / max(spread(root), 1e-3))
+    dimension = root.shape[-1]
+    finest = 2 * radius / (MOST_NODES ** (1 / dimension) - 1)
+    step = max(min(WIDEST, 1 / max(spread(root), 1e-3)), finest)
     value, error = np.zeros(len(mean)), np.full(len(mean), np.inf)
-    before, _ = _sums(factors, mean, root, _nodes(radius, step, root.shape[-1], half))
+    before, _ = _sums(factors, mean, root, _nodes(radius, step, dimension, half))
     left = np.arange(len(mean))
-    while left.size and (2 * radius * sqrt(2) / step) ** root.shape[-1] < 2 * MOST_NODES:
+    while left.size and step >= finest * sqrt(2):
         step /= sqrt(2)
-        now, scale = _sums(factors, mean[left], root[left], _nodes(radius, step, root.shape[-1], half))
+        now, scale = _sums(factors, mean[left], root[left], _nodes(radius, step, dimension, half))
         change = np.abs(now - before)
         value[left], error[left] = now, change + 8 * EPS * scale
         going_on = ~(change <= TOLERANCE * scale)
@@ -49,7 +53,18 @@ def trapezoid(factors: Sequence[Factor], mean: Array, root: Array) -> tuple[Arra
 
 def spread(root: Array) -> float:
     """The largest standard deviation."""
-    return float(np.sqrt((root**2).sum(-1).max(initial=0)))
+    return float(spreads(root).max(initial=0))
+
+
+def spreads(root: Array) -> Array:
+    """The largest standard deviation of every element."""
+    return np.asarray(np.sqrt((root**2).sum(-1).max(-1, initial=0)))
+
+
+def resolved(octave: int, dimension: int) -> bool:
+    """Whether the nodes suffice for functions of unit scale at standard deviations up to 2^octave."""
+    step = min(WIDEST, 2.0**-octave)
+    return bool((2 * NEAREST * 2 / step) ** dimension <= MOST_NODES)
 
 
 def reach(factors: Sequence[Factor], mean: Array, root: Array) -> float:

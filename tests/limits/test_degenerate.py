@@ -26,6 +26,7 @@ from tensorprog.functions.base import Univariate
 from tensorprog.limits import expectation
 from tensorprog.limits.expectations import CLOSED, QUADRATURE, SAMPLING
 from tensorprog.limits.law import minor
+from tensorprog.limits.roots import root
 
 
 class _Reflected(Univariate):
@@ -118,6 +119,15 @@ def test_five_coordinates_of_rank_two():
     assert abs(found.value - sampled.value) <= sampled.error
 
 
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_roots_have_the_rank(rank):
+    rows = np.random.default_rng(rank).normal(size=(50, 6, rank))
+    covariance = rows @ rows.swapaxes(1, 2)
+    lower = root(covariance)
+    np.testing.assert_allclose(lower @ lower.swapaxes(1, 2), covariance, atol=1e-12)
+    assert set(lower.any(1).sum(-1)) <= ({1, 2} if rank == 1 else {rank})
+
+
 def test_kinks_that_cross():
     """Two steps whose kinks cross away from the origin, in both orders of integration."""
     rows, mean = np.array([[1.0, 0.3], [0.5, 1], [-0.8, 0.6]]), np.array([0.2, -0.5, 0.7])
@@ -161,11 +171,23 @@ def test_minor_does_not_cancel():
     assert minor(a, np.array([1 - 2.0**-30]), b, b)[0] == -(2.0**-60)
 
 
+def test_overflow_is_infinite_not_nan():
+    for f in (exp, expression("z*sinh(z)")):
+        found = expectation(pair(f, 0, f, 0), 1e4 * COVARIANCE)
+        assert found.value == found.error == np.inf
+
+
 def test_refusals():
     with pytest.raises(DataError, match="not finite"):
         expectation(pair(erf, 0, erf, 0), [[1, np.nan], [np.nan, 1]])
+    with pytest.raises(DataError, match="not finite"):
+        expectation(pair(erf, 0, erf, 0), np.eye(2), [0, np.inf])
     with pytest.raises(DataError, match="variance -1"):
         expectation(pair(erf, 0, erf, 0), [[-1, 0], [0, 1]])
+    with pytest.raises(DataError, match="below"):
+        expectation(pair(erf, 0, erf, 0), np.eye(2) * 1e200)
+    with pytest.raises(DataError, match="scale the arguments"):
+        expectation(pair(relu, 1, relu, 1), np.eye(2) * 1e-200)
     with pytest.raises(DataError, match="shape"):
         expectation(pair(erf, 0, erf, 0), [1.0, 2.0])
     with pytest.raises(DataError, match="mean of shape"):

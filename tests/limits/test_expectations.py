@@ -87,6 +87,7 @@ def test_frequencies_and_slopes_of_any_sign():
     turned = COVARIANCE * np.array([[slope**2, slope], [slope, 1]])
     assert found.value == pytest.approx(expectation(pair(erf, 0, erf, 0), turned).value, rel=1e-14)
     assert found.value < 0
+    assert found.method == CLOSED
 
 
 def test_against_adaptive_integration():
@@ -173,6 +174,12 @@ def test_exact_zeros():
     assert expectation([(tanh, (0,), (0,))], [[1.0]], [0.5]).value > 0.1
 
 
+def test_no_factors():
+    assert expectation([], np.ones((4, 1, 1))).value.tolist() == [1, 1, 1, 1]
+    assert expectation([], np.zeros((0, 0))).value == 1
+    assert expectation(pair(erf, 0, tanh, 0), np.zeros((0, 2, 2))).value.shape == (0,)
+
+
 def test_functions_of_several_arguments():
     gate = expression("z0*sigmoid(z1)")
     found = expectation([(gate, (1, 0), (0, 1)), (tanh, (0,), (0,))], COVARIANCE)
@@ -216,6 +223,13 @@ def test_wide_range():
     for method in (CLOSED, QUADRATURE):
         found = expectation(pair(exp, 0, exp, 0), covariance, method=method)
         assert found.value == pytest.approx(np.exp(38), rel=1e-10)
+
+
+def test_too_wide_for_a_grid():
+    found = expectation(pair(tanh, 0, tanh, 0), [[4e6, 2e6], [2e6, 4e6]])
+    sign = expectation(pair(erf, 0, erf, 0), [[4e6, 2e6], [2e6, 4e6]])
+    assert found.method == SAMPLING
+    assert abs(found.value - sign.value) <= found.error + 1e-3
 
 
 @pytest.mark.parametrize("variance", [0.1, 0.4])
