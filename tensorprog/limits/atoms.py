@@ -148,7 +148,7 @@ class _Reader:
         """erf(c z_j)."""
         size = len(self.symbols)
         free = argument.free_symbols
-        slope = argument / next(iter(free))
+        slope = sympy.expand(argument / next(iter(free)))
         if len(free) != 1 or slope.free_symbols:
             raise NotAtomic
         sign = 1 if slope.is_positive else -1

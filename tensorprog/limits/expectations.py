@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 import numpy.typing as npt
@@ -20,11 +21,13 @@ from tensorprog.limits.law import Law
 from tensorprog.limits.panels import panels
 from tensorprog.limits.roots import root
 from tensorprog.limits.sampling import quasi_monte_carlo
-from tensorprog.limits.trapezoid import blocks, trapezoid
+from tensorprog.limits.trapezoid import blocks, resolved, spreads, trapezoid
 
 CLOSED, QUADRATURE, SAMPLING = METHODS = ("closed form", "quadrature", "quasi-Monte Carlo")
 BLOCK = 2**15
+Rule = Callable[[Sequence[Factor], Array, Array], tuple[Array, Array]]
 NEGATIVE = 1e-12
+LARGE = 1e140
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,8 @@ def expectation(
 
     `factors` are (function, order, arguments); a coordinate may occur in several. `covariance` has shape (..., k, k),
     its upper triangle is read; `mean` has shape (..., k), None is 0. `points` are those of each Sobol sequence, used
-    above three dimensions (above two with kinks). `method` allows one of `METHODS` only.
+    above three dimensions (above two with kinks), or where standard deviations ask for too fine a quadrature.
+    `method` allows one of `METHODS` only. What overflows is infinite, with an infinite error.
 
     Raises DataError for arrays that are no covariances or means, ExpressionError for factors that do not fit, that
     are singular, or that the demanded method does not know, SamplingError for `points` that are no power of 2.
@@ -70,30 +74,41 @@ def expectation(
     renamed = [(f, order, tuple(used.index(i) for i in arguments)) for f, order, arguments in factors]
     if centre is None and vanishes(renamed) and method in (None, CLOSED):
         return Expectation(np.zeros(shape), np.zeros(shape), CLOSED)
-    flat = np.broadcast_to(covariance, (*shape, size, size)).reshape(-1, size, size)
-    means = None if centre is None else np.broadcast_to(centre, (*shape, size)).reshape(-1, size)
+    flat = np.broadcast_to(covariance, (*shape, size, size)).reshape(prod(shape), size, size)
+    means = None if centre is None else np.broadcast_to(centre, (*shape, size)).reshape(prod(shape), size)
+    if not used:
+        constant = float(product(factors, []))
+        return Expectation(np.full(shape, constant), np.full(shape, EPS * abs(constant)), CLOSED)
+    if not used:
+        constant = float(product(factors, []))
+        return Expectation(np.full(shape, constant), np.full(shape, EPS * abs(constant)), CLOSED)
     task = _Task(renamed, len(used), centre is None, points, method)
     value, error = np.empty((2, len(flat)))
     worst = 0
     for some in blocks(len(flat), BLOCK):
         entries = {(i, j): flat[some, p, q].copy() for i, p in enumerate(used) for j, q in enumerate(used) if i <= j}
         centres = None if means is None else means[some][:, used]
-        _check_numbers(entries, centres)
+        _check_numbers(entries, centres, bool(kinks(renamed, len(used))))
         value[some], error[some], rank = task.run(entries, centres)
         worst = max(worst, rank)
     return Expectation(value.reshape(shape), error.reshape(shape), METHODS[worst])
 
 
-def _check_numbers(entries: dict[tuple[int, int], Array], centres: Array | None) -> None:
-    """Finite numbers, and variances that are negative by rounding only, which become 0."""
+def _check_numbers(entries: dict[tuple[int, int], Array], centres: Array | None, kinked: bool) -> None:
+    """Numbers that can be computed with; variances that are negative by rounding become 0."""
     arrays = [*entries.values(), *([] if centres is None else [centres])]
-    if not all(np.isfinite(x).all() for x in arrays):
-        raise DataError("a covariance or mean has entries that are not finite")
+    sizes = [float(np.abs(x).max(initial=0)) for x in arrays]
+    if not all(size < LARGE for size in sizes):
+        raise DataError(f"a covariance or mean has entries that are not finite, or not below {LARGE:g}")
     for (i, j), value in entries.items():
-        if i == j and (value < 0).any():
-            if value.min() < -NEGATIVE * max(np.abs(x).max() for x in arrays):
+        if i != j:
+            continue
+        if (value < 0).any():
+            if value.min() < -NEGATIVE * max(sizes):
                 raise DataError(f"coordinate {i} has the variance {value.min():.3g}; variances are not negative")
             np.maximum(value, 0, out=value)
+        if kinked and ((value > 0) & (value < 1 / LARGE)).any():
+            raise DataError(f"coordinate {i} has a variance below {1 / LARGE:g}, not 0; scale the arguments of kinks")
 
 
 @dataclass(frozen=True)
@@ -108,10 +123,7 @@ class _Task:
 
     def run(self, entries: dict[tuple[int, int], Array], means: Array | None) -> tuple[Array, Array, int]:
         """Values, errors and the number of the method, elements with constant coordinates apart from the others."""
-        count = len(next(iter(entries.values()), ()))
-        if not self.size:
-            constant = product(self.factors, [])
-            return np.full(count, constant), EPS * np.abs(np.full(count, constant)), 0
+        count = len(entries[0, 0])
         variances = [entries[i, i] for i in range(self.size)]
         if all(v.all() for v in variances):
             return self.vary(entries, means)
@@ -161,12 +173,18 @@ class _Task:
         self, terms: tuple[Atom, ...], entries: dict[tuple[int, int], Array], means: Array | None
     ) -> tuple[Array, Array, int]:
         mean = None if means is None else dict(enumerate(means.T))
-        value, error = closed_form(terms, Law(range(self.size), lambda i, j: entries[i, j], mean))
+        with np.errstate(over="ignore", invalid="ignore"):
+            value, error = closed_form(terms, Law(range(self.size), lambda i, j: entries[i, j], mean))
+        if not np.isfinite(error).all():
+            value, error = (
+                np.nan_to_num(value, nan=np.inf, posinf=np.inf),
+                np.nan_to_num(error, nan=np.inf, posinf=np.inf),
+            )
         count = len(entries[0, 0])
         return np.broadcast_to(value, (count,)), np.broadcast_to(error, (count,)), 0
 
     def integrate(self, entries: dict[tuple[int, int], Array], means: Array | None) -> tuple[Array, Array, int]:
-        """By quadrature or sampling, elements of one rank at a time."""
+        """By quadrature or sampling, elements of one rank and of standard deviations within one octave at a time."""
         count = len(entries[0, 0])
         covariance = np.empty((count, self.size, self.size))
         for (i, j), x in entries.items():
@@ -174,21 +192,23 @@ class _Task:
         centres = np.zeros((count, self.size)) if means is None else means
         roots = root(covariance)
         value, error, worst = np.empty(count), np.empty(count), 0
-        used = roots.any(1)
-        for pattern in np.unique(used, axis=0):
-            some = (used == pattern).all(-1)
-            rank, rule = self.rule(int(pattern.sum()))
+        octaves = np.ceil(np.log2(np.maximum(spreads(roots), 1)))
+        kinds = np.column_stack([octaves, roots.any(1)])
+        for kind in np.unique(kinds, axis=0):
+            some, pattern = (kinds == kind).all(-1), kind[1:] > 0
+            rank, rule = self.rule(int(pattern.sum()), int(kind[0]))
             value[some], error[some] = rule(self.factors, centres[some], roots[some][:, :, pattern])
             worst = max(worst, rank)
         return value, error, worst
 
-    def rule(self, dimension: int) -> tuple[int, Callable[[Sequence[Factor], Array, Array], tuple[Array, Array]]]:
+    def rule(self, dimension: int, octave: int) -> tuple[int, Rule]:
         """Number of the method, and the rule for this many independent Gaussians."""
         kinked = bool(kinks(self.factors, self.size))
-        if self.method != SAMPLING and dimension <= (2 if kinked else 3):
-            return 1, panels if kinked else trapezoid
-        if self.method == QUADRATURE:
+        possible = dimension <= (2 if kinked else 3)
+        if self.method == QUADRATURE and not possible:
             raise ExpressionError(f"no quadrature in {dimension} dimensions for the average of {_shown(self.factors)}")
+        if self.method == QUADRATURE or (self.method is None and possible and (kinked or resolved(octave, dimension))):
+            return 1, panels if kinked else trapezoid
         return 2, lambda factors, mean, root: quasi_monte_carlo(factors, mean, root, self.points)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
+from math import prod
 
 import numpy as np
 
@@ -18,19 +19,22 @@ Factor = tuple[Function, Order, tuple[int, ...]]
 def vanishes(factors: Sequence[Factor]) -> bool:
     """Whether the expectation is exactly 0 under every centred Gaussian law.
 
-    So it is when a factor is identically 0, or when every factor is even or odd in each of its arguments and the
-    product is odd under z → -z.
+    So it is when a factor is identically 0, or when every factor is even or odd in each of its arguments, the
+    product is odd under z → -z, and its growth is known to leave it integrable.
     """
     if any(function.is_zero(order) for function, order, _ in factors):
         return True
-    signs = [function.parity(order, i) for function, order, _ in factors for i in range(function.arity)]
-    return None not in signs and sum(sign == -1 for sign in signs) % 2 == 1
+    return parity(factors) == -1 and all(
+        function.regular and (function.exponential or None not in function.degrees(order))
+        for function, order, _ in factors
+    )
 
 
-def is_even(factors: Sequence[Factor]) -> bool:
-    """Whether the product is seen to be even under z → -z."""
+def parity(factors: Sequence[Factor]) -> int | None:
+    """+1 when the product is even under z → -z, -1 when odd, None when that is not seen in the factors."""
     signs = [function.parity(order, i) for function, order, _ in factors for i in range(function.arity)]
-    return None not in signs and sum(sign == -1 for sign in signs) % 2 == 0
+    known = [sign for sign in signs if sign is not None]
+    return prod(known) if len(known) == len(signs) else None
 
 
 def product(factors: Sequence[Factor], z: Sequence[Array]) -> Array:

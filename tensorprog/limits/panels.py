@@ -34,8 +34,10 @@ def panels(factors: Sequence[Factor], mean: Array, root: Array) -> tuple[Array, 
     value, error = np.zeros(len(mean)), np.full(len(mean), np.inf)
     before, left = np.full(len(mean), np.inf), np.arange(len(mean))
     for halving in range(HALVINGS + 1):
-        grid = np.linspace(-radius, radius, count * 2**halving + 1)
-        now, scale = _sums(factors, mean[left], root[left], (offsets[left], slopes[left]), grid)
+        grids = tuple(
+            np.linspace(-radius, radius, pieces * 2**halving + 1) for pieces in (count, ceil(2 * radius / PANEL))
+        )
+        now, scale = _sums(factors, mean[left], root[left], (offsets[left], slopes[left]), grids)
         change = np.abs(now - before)
         value[left], error[left] = now, change + 8 * EPS * scale
         going_on = ~(change <= TOLERANCE * scale)
@@ -44,10 +46,10 @@ def panels(factors: Sequence[Factor], mean: Array, root: Array) -> tuple[Array, 
 
 
 def _sums(
-    factors: Sequence[Factor], mean: Array, root: Array, lines: tuple[Array, Array], grid: Array
+    factors: Sequence[Factor], mean: Array, root: Array, lines: tuple[Array, Array], grids: tuple[Array, ...]
 ) -> tuple[Array, Array]:
     """Integrals of the integrand and of its absolute value, with panels that end on the grid and at the kinks."""
-    offsets, slopes = lines
+    (offsets, slopes), (grid, passing) = lines, grids
     total, scale = np.zeros((2, len(mean)))
     count = len(grid) + offsets.shape[1]
     per_element = POINTS * count if root.shape[-1] == 1 else (POINTS * count) ** 2 * (1 + offsets.shape[1])
@@ -56,7 +58,7 @@ def _sums(
             w, weight = _legendre(_ends(grid, _crossings(offsets[some], slopes[some, :, 0])))
             at: list[Array] = [w]
         else:
-            outer, outer_weight = _legendre(_outer(offsets[some], slopes[some], grid))
+            outer, outer_weight = _legendre(_outer(offsets[some], slopes[some], grid, passing))
             shifted = offsets[some, None] + outer[..., None] * slopes[some, None, :, 0]
             w, weight = _legendre(_ends(grid, _crossings(shifted, slopes[some, None, :, 1])))
             at, weight = [outer[..., None], w], weight * outer_weight[..., None]
@@ -77,9 +79,9 @@ def _crossings(offsets: Array, slopes: Array) -> Array:
         return np.nan_to_num(quotient(-offsets, slopes + 0 * offsets))
 
 
-def _outer(offsets: Array, slopes: Array, grid: Array) -> Array:
-    """Ends of panels in the first variable: the grid, where a kink passes the grid of the second, where two cross."""
-    ends = [_crossings(offsets + t * slopes[..., 1], slopes[..., 0]) for t in grid]
+def _outer(offsets: Array, slopes: Array, grid: Array, passing: Array) -> Array:
+    """Ends of panels in the first variable: the grid, where a kink passes points of the second, where two cross."""
+    ends = [_crossings(offsets + t * slopes[..., 1], slopes[..., 0]) for t in passing]
     for i, j in combinations(range(offsets.shape[1]), 2):
         determinant = slopes[:, i, 0] * slopes[:, j, 1] - slopes[:, j, 0] * slopes[:, i, 1]
         across = slopes[:, i, 1] * offsets[:, j] - slopes[:, j, 1] * offsets[:, i]

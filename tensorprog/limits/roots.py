@@ -1,4 +1,4 @@
-"""z = m + L w with independent standard w: triangular square roots of covariances of any rank."""
+"""z = m + L w with independent standard w: pivoted square roots of covariances of any rank."""
 
 from __future__ import annotations
 
@@ -11,25 +11,28 @@ NEGLIGIBLE = 1e-13
 
 
 def root(covariance: Array) -> Array:
-    """Lower triangular L, L Lᵀ = Σ, for Σ of shape (elements, k, k); a column without a pivot is 0.
+    """L with L Lᵀ = Σ, for Σ of shape (elements, k, k); columns without a pivot are 0.
 
-    Pivots of the first elimination come from minors without cancellation, so that correlations of 1 - 1e-15 keep
-    their digits. Later pivots are rounded, and are nothing below 1e-13 of the variance.
+    Cholesky's elimination, the coordinate with the largest part of its variance left first. The first elimination
+    works on minors without cancellation, so that correlations of 1 - 1e-15 keep their digits. Later pivots are
+    rounded, and are nothing below 1e-13 of the variance.
     """
-    size = covariance.shape[-1]
-    rest = {(i, j): np.array(covariance[:, i, j]) for i in range(size) for j in range(i, size)}
-    result = np.zeros_like(covariance)
-    for i in range(size):
-        pivot = np.maximum(rest[i, i], 0)
-        if i > 1:
-            pivot[pivot < NEGLIGIBLE * covariance[:, i, i]] = 0
-        result[:, i, i] = np.sqrt(pivot)
-        for j in range(i + 1, size):
-            bound = np.sqrt(np.maximum(rest[j, j], 0))
-            result[:, j, i] = np.clip(quotient(rest[i, j], result[:, i, i]), -bound, bound)
-        rest = {
-            (j, k): np.where(pivot > 0, quotient(minor(value, pivot, rest[i, j], rest[i, k]), pivot), value)
-            for (j, k), value in rest.items()
-            if j > i
-        }
+    count, size = covariance.shape[:2]
+    every = np.arange(count)
+    variance = np.maximum(np.diagonal(covariance, axis1=1, axis2=2), 0)
+    rest, result = covariance, np.zeros_like(covariance)
+    for step in range(size):
+        left = np.maximum(np.diagonal(rest, axis1=1, axis2=2), 0)
+        share = quotient(left, variance)
+        chosen = share.argmax(1)
+        pivot = left[every, chosen]
+        if step > 1:
+            pivot = np.where(share[every, chosen] < NEGLIGIBLE, 0, pivot)
+        column = rest[every, :, chosen]
+        bound = np.sqrt(left)
+        result[:, :, step] = np.clip(quotient(column, np.sqrt(pivot)[:, None]), -bound, bound)
+        pivot = pivot[:, None, None]
+        reduced = quotient(minor(rest, pivot, column[:, :, None], column[:, None, :]), pivot)
+        reduced[every, chosen] = reduced[every, :, chosen] = 0
+        rest = np.where(pivot > 0, reduced, 0)
     return result

@@ -3,6 +3,8 @@
 On the whole line its error falls like e^{-2πa/h}, a the distance of the nearest pole (Trefethen & Weideman, SIAM
 Review 56, 2014, theorem 5.1). The step shrinks by √2 until two results agree; their difference is the error.
 
+The error is infinite where the nodes allowed are too few for two steps.
+
 Known limits: an integrand much narrower than 1/σ (σ the largest standard deviation) can be missed by both steps.
 """
 
@@ -14,14 +16,15 @@ from math import pi, sqrt
 
 import numpy as np
 
+from tensorprog.errors import ExpressionError
 from tensorprog.functions.base import Array
-from tensorprog.limits.factors import Factor, is_even, product
+from tensorprog.limits.factors import Factor, parity, product
 
 EPS = float(np.finfo(float).eps)
 TOLERANCE = 1e-11
 TAIL = 1e-16
 NEAREST = 9
-FARTHEST = 40
+FARTHEST = 38
 WIDEST = 0.5
 BLOCK = 2**17
 MOST_NODES = 2**21
@@ -31,14 +34,16 @@ PROBED = 32
 def trapezoid(factors: Sequence[Factor], mean: Array, root: Array) -> tuple[Array, Array]:
     """E Π_f ∂ψ_f(m + L w) and its error, for means (elements, k) and roots L (elements, k, r), r ≤ 3."""
     radius = reach(factors, mean, root)
-    half = is_even(factors) and not mean.any()
-    step = min(WIDEST, 1 / max(spread(root), 1e-3))
+    half = parity(factors) == 1 and not mean.any()
+    dimension = root.shape[-1]
+    finest = 2 * radius / (MOST_NODES ** (1 / dimension) - 1)
+    step = max(min(WIDEST, 1 / max(spread(root), 1e-3)), finest)
     value, error = np.zeros(len(mean)), np.full(len(mean), np.inf)
-    before, _ = _sums(factors, mean, root, _nodes(radius, step, root.shape[-1], half))
+    before, _ = _sums(factors, mean, root, _nodes(radius, step, dimension, half))
     left = np.arange(len(mean))
-    while left.size and (2 * radius * sqrt(2) / step) ** root.shape[-1] < 2 * MOST_NODES:
+    while left.size and step >= finest * sqrt(2):
         step /= sqrt(2)
-        now, scale = _sums(factors, mean[left], root[left], _nodes(radius, step, root.shape[-1], half))
+        now, scale = _sums(factors, mean[left], root[left], _nodes(radius, step, dimension, half))
         change = np.abs(now - before)
         value[left], error[left] = now, change + 8 * EPS * scale
         going_on = ~(change <= TOLERANCE * scale)
@@ -48,14 +53,25 @@ def trapezoid(factors: Sequence[Factor], mean: Array, root: Array) -> tuple[Arra
 
 def spread(root: Array) -> float:
     """The largest standard deviation."""
-    return float(np.sqrt((root**2).sum(-1).max(initial=0)))
+    return float(spreads(root).max(initial=0))
+
+
+def spreads(root: Array) -> Array:
+    """The largest standard deviation of every element."""
+    return np.asarray(np.sqrt((root**2).sum(-1).max(-1, initial=0)))
+
+
+def resolved(octave: int, dimension: int) -> bool:
+    """Whether the nodes suffice for functions of unit scale at standard deviations up to 2^octave."""
+    step = min(WIDEST, 2.0**-octave)
+    return bool((2 * NEAREST * 2 / step) ** dimension <= MOST_NODES)
 
 
 def reach(factors: Sequence[Factor], mean: Array, root: Array) -> float:
     """A radius outside of which the integrand is nothing, looked for along rays; that of a bounded one at least.
 
     The rays are the axes, their diagonals, and the directions in which coordinates, or all of them, grow; of many
-    elements those with the largest variances and means are tried.
+    elements those with the largest variances and means are tried. Raises ExpressionError when none is found.
     """
     if len(mean) > 2 * PROBED:
         order = np.concatenate([np.argsort((root**2).sum((1, 2)))[-PROBED:], np.argsort(np.abs(mean).sum(1))[-PROBED:]])
@@ -69,9 +85,15 @@ def reach(factors: Sequence[Factor], mean: Array, root: Array) -> float:
     z = mean[:, None, :, None] + np.einsum("eij,enj->eni", root, rays)[..., None] * radii
     with np.errstate(over="ignore", invalid="ignore"):
         height = np.abs(product(factors, [z[:, :, i] for i in range(root.shape[1])])) * np.exp(-(radii**2) / 2)
-    height = np.broadcast_to(np.nan_to_num(height, nan=0, posinf=0), z[:, :, 0].shape)
+    height = np.broadcast_to(np.nan_to_num(height, nan=0, posinf=1e300), z[:, :, 0].shape)
     seen = height > TAIL * height.max((1, 2), keepdims=True)
-    return max(float((seen * radii).max()) + 1, NEAREST)
+    radius = float((seen * radii).max()) + 1
+    if radius > FARTHEST:
+        names = ", ".join(sorted({function.spec for function, _, _ in factors}))
+        raise ExpressionError(
+            f"the average of {names} at arguments of standard deviation {spread(root):.3g} is infinite or too large"
+        )
+    return max(radius, NEAREST)
 
 
 def _nodes(radius: float, step: float, dimension: int, half: bool) -> tuple[Array, Array]:
