@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tensorprog.functions import Function
 from tensorprog.limits.expectations import METHODS, expectation
+from tensorprog.limits.gaussian import in_time
 from tensorprog.limits.nested import Coordinates
 from tensorprog.limits.scalars import (
     Equations,
@@ -90,6 +92,7 @@ class Evaluation:
     equations: Equations
     symbols: Mapping[str, ArrayLike]
     points: int = 2**14
+    deadline: float = inf
     found: dict[int, Estimate] = field(default_factory=dict)
 
     def __call__(self, target: Value) -> Estimate:
@@ -97,6 +100,7 @@ class Evaluation:
             return Estimate(np.zeros(()), np.zeros(()))
         for here in reachable(self.equations, [target]):
             if here not in self.found:
+                in_time(self.deadline)
                 self.found[here] = self._compute(self.equations.nodes[here])
         return self.found[target]
 

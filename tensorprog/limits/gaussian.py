@@ -11,10 +11,13 @@ groups of independent arguments. (Yang, arXiv 2009.10685, section 4; Stein, Ann.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from math import inf
 
+from tensorprog.errors import ProgramError
 from tensorprog.functions import Function
 from tensorprog.limits.scalars import Equations, Value
 
@@ -53,11 +56,21 @@ class Atom:
     args: tuple[Argument, ...]
 
 
-class Space:
-    """The limit variables of one program."""
+class UndecidedLimit(ProgramError):
+    """A limit that the calculus cannot take, with the node and the reason."""
 
-    def __init__(self, equations: Equations) -> None:
-        self.equations = equations
+
+def in_time(deadline: float) -> None:
+    """Raise UndecidedLimit when it is past."""
+    if time.monotonic() > deadline:
+        raise UndecidedLimit("it takes longer than the patience allowed")
+
+
+class Space:
+    """The limit variables of one program, until a deadline of `time.monotonic`."""
+
+    def __init__(self, equations: Equations, deadline: float = inf) -> None:
+        self.equations, self._deadline = equations, deadline
         self.atoms: list[Atom] = []
         self.polys: list[Poly] = []
         self._atom_index: dict[Atom, int] = {}
@@ -195,6 +208,7 @@ class Space:
 
     def _monomial(self, monomial: Monomial) -> Value:
         if monomial not in self._known:
+            in_time(self._deadline)
             gs, xs = monomial
             self._known[monomial] = self._stein(gs, xs) if gs else self._atoms(xs)
         return self._known[monomial]

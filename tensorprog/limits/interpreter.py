@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
+from math import inf
 from typing import TypeVar
 
-from tensorprog.errors import ProgramError
 from tensorprog.exponents import HALF, Exponent
-from tensorprog.limits.gaussian import Argument, Poly, ScalarArgument, Space, VectorArgument
+from tensorprog.limits.gaussian import Argument, Poly, ScalarArgument, Space, UndecidedLimit, VectorArgument
 from tensorprog.limits.scalars import Equations, Value
 from tensorprog.limits.terms import Bound, Term, largest, leading, product, times, total
 from tensorprog.program import (
@@ -42,25 +42,26 @@ VectorTerm = Term[Poly]
 ScalarTerm = Term[int]
 
 
-class UndecidedLimit(ProgramError):
-    """A limit that the calculus cannot take, with the node and the reason."""
-
-
 class Interpreter:
     """The limits of the nodes that some scalar nodes need.
 
     Parameters
     ----------
     program: its nodes. sizes: proved size classes of its nodes.
+    deadline: of `time.monotonic`, after which a limit counts as undecided.
     copies: parameters that are correlated copies of others, P' = t P + √(1-t²) P'', by names; t is a symbol.
     """
 
     def __init__(
-        self, program: Program, sizes: Mapping[str, Exponent], copies: Mapping[str, str] | None = None
+        self,
+        program: Program,
+        sizes: Mapping[str, Exponent],
+        copies: Mapping[str, str] | None = None,
+        deadline: float = inf,
     ) -> None:
         self.program, self.sizes, self.copies = program, sizes, copies or {}
         self.equations = Equations()
-        self.space = Space(self.equations)
+        self.space = Space(self.equations, deadline)
         self.vectors: dict[str, VectorTerm] = {}
         self.scalars: dict[str, ScalarTerm] = {}
         self.data: set[str] = set()

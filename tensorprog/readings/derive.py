@@ -183,8 +183,8 @@ class Analysis:
         flips: frozenset[str] = frozenset()
         if order.D == 0 and order.d % 2 == 0:
             flips = self.flip or frozenset()
-            kinked = _kinked(self.program.nodes, flips, order.d)
-            if flips and not kinked and (fluctuation := self._fluctuation(order)) is not None:
+            jumps = kinked(self.program.nodes, flips, order.d)
+            if flips and not jumps and (fluctuation := self._fluctuation(order)) is not None:
                 reasons.append(fluctuation)
         best = min(reasons, key=lambda j: j.bound) if reasons else None
         shift = kappa * (order.D + order.d - 1)
@@ -256,7 +256,7 @@ def _improved(
         return size
     wanted = ancestors(nodes, [name])
     below = {k: v for k, v in nodes.items() if k in wanted}
-    if _kinked(below, flip):
+    if kinked(below, flip):
         return size
     plain = UnitDirection({k: -v.a for k, v in below.items() if isinstance(v, Parameter) and k in flip}, "e")
     judged = NormCalculus(below, types, [plain], {**sizes, name: size}).scalar(name, (1,))
@@ -269,7 +269,7 @@ def proved_sizes(program: Program) -> dict[str, Exponent]:
         return node_sizes(program.nodes, program.types, partial(_improved, program.nodes, program.types, ()))
 
 
-def _kinked(nodes: Mapping[str, Instruction], flipped: Collection[str], further: int = 0) -> bool:
+def kinked(nodes: Mapping[str, Instruction], flipped: Collection[str], further: int = 0) -> bool:
     """Whether a scalar that takes `further` derivatives of these nodes may jump as the flipped parameters move."""
     moved = set(flipped)
     for name, node in nodes.items():

@@ -61,6 +61,8 @@ class Derivation:
 class Entry:
     """The size class n^exponent (log n)^log_power of one C^{D,d}.
 
+    A definite one has a `constant` with its error: the limit that `constant_of` names, at the data it was taken at.
+
     `exponent` is None when the correlation vanishes identically; `log_power` is None for a factor n^{o(1)}.
     """
 
@@ -71,6 +73,9 @@ class Entry:
     log_power: Fraction | None
     status: Status
     derivation: Derivation
+    constant: float | None = None
+    constant_error: float | None = None
+    constant_of: str | None = None
 
     @staticmethod
     def from_judgement(
@@ -112,6 +117,9 @@ class Entry:
             "exponent": None if self.exponent is None else str(self.exponent),
             "log_power": None if self.log_power is None else str(self.log_power),
             "status": self.status,
+            "constant": self.constant,
+            "constant_error": self.constant_error,
+            "constant_of": self.constant_of,
             "derivation": self.derivation.to_object(),
         }
 
