@@ -2,7 +2,7 @@
 
 In two dimensions, given the first variable the second is integrated between its kinks. What is left is smooth in the
 first, except where two kinks cross, and fast where a kink runs through the range of the second: panels end there.
-Panels are halved until two results agree; their difference is the error.
+Panels are halved until two results agree; four times their difference is the error.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from tensorprog.functions.base import Array
 from tensorprog.limits.factors import Factor, kinks, product
 from tensorprog.limits.law import quotient
-from tensorprog.limits.trapezoid import BLOCK, EPS, TOLERANCE, blocks, reach, spread
+from tensorprog.limits.trapezoid import BLOCK, EPS, SAFETY, TOLERANCE, blocks, reach, spread
 
 POINTS = 16
 PANEL = 3.0
@@ -39,7 +39,7 @@ def panels(factors: Sequence[Factor], mean: Array, root: Array) -> tuple[Array, 
         )
         now, scale = _sums(factors, mean[left], root[left], (offsets[left], slopes[left]), grids)
         change = np.abs(now - before)
-        value[left], error[left] = now, change + 8 * EPS * scale
+        value[left], error[left] = now, SAFETY * change + 8 * EPS * scale
         going_on = ~(change <= TOLERANCE * scale)
         left, before = left[going_on], now[going_on]
     return value, error
