@@ -1,10 +1,8 @@
 """The trapezoidal rule in one to three dimensions, for integrands analytic near the real axis times a Gaussian.
 
 On the whole line its error falls like e^{-2πa/h}, a the distance of the nearest pole (Trefethen & Weideman, SIAM
-Review 56, 2014, theorem 5.1). The step shrinks by √2 until two results agree; four times
-their difference is the error.
-
-The error is infinite where the nodes allowed are too few for two steps.
+Review 56, 2014, theorem 5.1). The step shrinks by √2 until two results agree; four times their difference is
+the error, and it is infinite where the nodes allowed are too few for two steps.
 
 Known limits: an integrand much narrower than 1/σ (σ the largest standard deviation) can be missed by both steps.
 """
