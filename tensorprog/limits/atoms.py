@@ -23,7 +23,7 @@ Widths = tuple[tuple[int, float], ...]
 HYPERBOLIC = (sympy.sin, sympy.cos, sympy.sinh, sympy.cosh)
 
 
-class NotAtomic(Exception):
+class _NotAtomic(Exception):
     """The function is no finite sum of atoms."""
 
 
@@ -76,7 +76,7 @@ def atoms(function: Function, order: Order) -> tuple[Atom, ...] | None:
             for _ in range(k):
                 tree = sympy.expand(sympy.diff(tree, symbol))
         return tuple(_Reader(symbols).sum(tree))
-    except NotAtomic:
+    except _NotAtomic:
         return None
 
 
@@ -95,7 +95,7 @@ class _Reader:
 
     def sum(self, tree: sympy.Expr) -> Iterator[Atom]:
         if terms(tree) > MAX_TERMS:
-            raise NotAtomic
+            raise _NotAtomic
         for term in sympy.Add.make_args(sympy.expand(tree)):
             yield from self.product(term)
 
@@ -121,7 +121,7 @@ class _Reader:
             return [self.step(factor.args[0])]
         if factor.is_Pow and factor.exp.is_Integer and factor.exp > 0:
             return self.product(sympy.Mul(*[factor.base] * int(factor.exp), evaluate=False))
-        raise NotAtomic
+        raise _NotAtomic
 
     def exponential(self, argument: sympy.Expr) -> Atom:
         """e^u with u a constant, a linear form and falling squares."""
@@ -131,11 +131,11 @@ class _Reader:
             free = term.free_symbols
             coefficient, power = term.as_coeff_exponent(*free) if len(free) == 1 else (term, 0)
             if coefficient.free_symbols or power not in (0, 1, 2):
-                raise NotAtomic
+                raise _NotAtomic
             i = self.symbols.index(free.pop()) if free else -1
             if power == 2:
                 if not coefficient.is_negative:
-                    raise NotAtomic
+                    raise _NotAtomic
                 result *= Atom(1, (0,) * size, (0j,) * size, bells=((i, float(-1 / coefficient)),))
             elif power == 1:
                 slope = complex(coefficient.evalf(25))
@@ -150,7 +150,7 @@ class _Reader:
         free = argument.free_symbols
         slope = sympy.expand(argument / next(iter(free)))
         if len(free) != 1 or slope.free_symbols:
-            raise NotAtomic
+            raise _NotAtomic
         sign = 1 if slope.is_positive else -1
         steps = ((self.symbols.index(free.pop()), float(slope**-2)),)
         return Atom(sign, (0,) * size, (0j,) * size, steps=steps)

@@ -1,9 +1,8 @@
 """The trapezoidal rule in one to three dimensions, for integrands analytic near the real axis times a Gaussian.
 
 On the whole line its error falls like e^{-2πa/h}, a the distance of the nearest pole (Trefethen & Weideman, SIAM
-Review 56, 2014, theorem 5.1). The step shrinks by √2 until two results agree; their difference is the error.
-
-The error is infinite where the nodes allowed are too few for two steps.
+Review 56, 2014, theorem 5.1). The step shrinks by √2 until two results agree; four times their difference is
+the error, and it is infinite where the nodes allowed are too few for two steps.
 
 Known limits: an integrand much narrower than 1/σ (σ the largest standard deviation) can be missed by both steps.
 """
@@ -22,6 +21,7 @@ from tensorprog.limits.factors import Factor, parity, product
 
 EPS = float(np.finfo(float).eps)
 TOLERANCE = 1e-11
+SAFETY = 4
 TAIL = 1e-16
 NEAREST = 9
 FARTHEST = 38
@@ -45,7 +45,7 @@ def trapezoid(factors: Sequence[Factor], mean: Array, root: Array) -> tuple[Arra
         step /= sqrt(2)
         now, scale = _sums(factors, mean[left], root[left], _nodes(radius, step, dimension, half))
         change = np.abs(now - before)
-        value[left], error[left] = now, change + 8 * EPS * scale
+        value[left], error[left] = now, SAFETY * change + 8 * EPS * scale
         going_on = ~(change <= TOLERANCE * scale)
         left, before = left[going_on], now[going_on]
     return value, error

@@ -26,7 +26,7 @@ from tensorprog.functions import (
     softplus,
     tanh,
 )
-from tensorprog.limits import expectation, vanishes
+from tensorprog.limits import expectation, panels, trapezoid, vanishes
 from tensorprog.limits.expectations import CLOSED, QUADRATURE, SAMPLING
 
 TRIPLE = np.array([[1.1, 0.5, -0.3], [0.5, 0.9, 0.2], [-0.3, 0.2, 1.4]])
@@ -197,6 +197,25 @@ def test_honest_at_every_scale(f, scale):
     for k in (0, 1):
         truth = average([(FORMULAS[f][k], 0), (FORMULAS[f][k], 1)], scale * COVARIANCE, count=48)
         assert_honest(expectation(pair(f, k, f, k), scale * COVARIANCE), truth, slack=1e-13 if scale <= 1 else 1e-12)
+
+
+@pytest.mark.parametrize("tolerance", [0.3, 1e-4])
+def test_errors_cover_what_is_not_converged(tolerance, monkeypatch):
+    monkeypatch.setattr(trapezoid, "TOLERANCE", tolerance)
+    monkeypatch.setattr(panels, "TOLERANCE", tolerance)
+    monkeypatch.setattr(panels, "POINTS", 3)
+    seen = []
+    for f, g in ((tanh, tanh), (SILU, softplus), (tanh, relu), (BUMP, relu)):
+        for covariance in (COVARIANCE, 4 * COVARIANCE):
+            found = expectation(pair(f, 1, g, 0), covariance, MEAN, method=QUADRATURE)
+            with monkeypatch.context() as exact:
+                exact.setattr(trapezoid, "TOLERANCE", 1e-12)
+                exact.setattr(panels, "TOLERANCE", 1e-12)
+                exact.setattr(panels, "POINTS", 12)
+                truth = expectation(pair(f, 1, g, 0), covariance, MEAN, method=QUADRATURE).value
+            assert abs(found.value - truth) <= found.error + 1e-15
+            seen.append(abs(found.value - truth))
+    assert max(seen) > 1e-7
 
 
 @pytest.mark.parametrize(("f", "exact"), [(erf, True), (tanh, False)])
