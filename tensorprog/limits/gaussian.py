@@ -187,7 +187,7 @@ class Space:
             if isinstance(arg, VectorArgument):
                 inner = self._derivative(self.polys[arg.poly], along)
                 if inner:
-                    outer = self.apply(atom.function, _raised(atom.order, i), atom.args)
+                    outer = self.apply(atom.function, _raised(atom, i), atom.args)
                     terms.append((self.equations.one, self.product(inner, outer)))
         return self.combined(terms)
 
@@ -227,7 +227,7 @@ class Space:
             for j, arg in enumerate(atom.args):
                 moved = self.contract(first, arg.poly) if isinstance(arg, VectorArgument) else {}
                 if moved:
-                    outer = self.apply(atom.function, _raised(atom.order, j), atom.args)
+                    outer = self.apply(atom.function, _raised(atom, j), atom.args)
                     whole = self.product(self.product(moved, outer), {(rest, left): self.equations.one})
                     terms.append((Fraction(1), self.expectation(whole)))
         return self.equations.add(terms)
@@ -239,5 +239,9 @@ class Space:
         return self.equations.multiply(*values)
 
 
-def _raised(order: tuple[int, ...], i: int) -> tuple[int, ...]:
-    return tuple(k + (i == j) for j, k in enumerate(order))
+def _raised(atom: Atom, i: int) -> tuple[int, ...]:
+    """The order one higher in argument i; not where that is a point mass, which functions do not know of."""
+    order = tuple(k + (i == j) for j, k in enumerate(atom.order))
+    if atom.function.smoothness is not None and sum(order) >= atom.function.smoothness:
+        raise UndecidedLimit(f"Stein's lemma meets the point mass of {atom.function.spec} at its kink")
+    return order
