@@ -54,6 +54,8 @@ class Atom:
     function: Function
     order: tuple[int, ...]
     args: tuple[Argument, ...]
+    mass: bool = False
+    """Whether a kink was differentiated once more: a point mass, which functions do not know of."""
 
 
 class UndecidedLimit(ProgramError):
@@ -113,7 +115,16 @@ class Space:
         scalars = [arg.value for arg in plain if isinstance(arg, ScalarArgument)]
         if len(scalars) == len(plain):
             return self.constant(self.equations.apply(function, order, tuple(scalars)))
-        atom = Atom(function, order, plain)
+        return self._atom(Atom(function, order, plain))
+
+    def _raised(self, atom: Atom, i: int) -> Poly:
+        """The derivative by argument i."""
+        order = tuple(k + (i == j) for j, k in enumerate(atom.order))
+        if atom.function.smoothness is not None and sum(order) >= atom.function.smoothness:
+            return self._atom(Atom(atom.function, order, atom.args, mass=True))
+        return self.apply(atom.function, order, atom.args)
+
+    def _atom(self, atom: Atom) -> Poly:
         number = self._atom_index.setdefault(atom, len(self.atoms))
         if number == len(self.atoms):
             self.atoms.append(atom)
@@ -187,7 +198,7 @@ class Space:
             if isinstance(arg, VectorArgument):
                 inner = self._derivative(self.polys[arg.poly], along)
                 if inner:
-                    outer = self.apply(atom.function, _raised(atom, i), atom.args)
+                    outer = self._raised(atom, i)
                     terms.append((self.equations.one, self.product(inner, outer)))
         return self.combined(terms)
 
@@ -227,7 +238,7 @@ class Space:
             for j, arg in enumerate(atom.args):
                 moved = self.contract(first, arg.poly) if isinstance(arg, VectorArgument) else {}
                 if moved:
-                    outer = self.apply(atom.function, _raised(atom, j), atom.args)
+                    outer = self._raised(atom, j)
                     whole = self.product(self.product(moved, outer), {(rest, left): self.equations.one})
                     terms.append((Fraction(1), self.expectation(whole)))
         return self.equations.add(terms)
@@ -235,13 +246,8 @@ class Space:
     def _atoms(self, xs: tuple[int, ...]) -> Value:
         from tensorprog.limits.groups import independent_groups
 
+        for x in xs:
+            if self.atoms[x].mass:
+                raise UndecidedLimit(f"Stein's lemma meets the point mass of {self.atoms[x].function.spec} at its kink")
         values = [self.equations.one, *independent_groups(self, xs)]
         return self.equations.multiply(*values)
-
-
-def _raised(atom: Atom, i: int) -> tuple[int, ...]:
-    """The order one higher in argument i; not where that is a point mass, which functions do not know of."""
-    order = tuple(k + (i == j) for j, k in enumerate(atom.order))
-    if atom.function.smoothness is not None and sum(order) >= atom.function.smoothness:
-        raise UndecidedLimit(f"Stein's lemma meets the point mass of {atom.function.spec} at its kink")
-    return order
