@@ -2,7 +2,8 @@
 
 For S = C^{0,d}, or ‖C^{1,d}‖²: a limit of n^(-p) S that is not zero makes p definite. Where that limit is exactly zero
 and a flip of signs of Gaussian parameters turns S into -S, Var S = ∫₀¹ E⟨∇S(θ), ∇S(θ_t)⟩ dt is of the order of
-‖∇S‖²: it is at most E‖∇S‖² (Poincaré), and at least a positive multiple, since the integrand tends to a power series
+‖∇S‖²: it is at most E‖∇S‖² (Poincaré), and at least a positive multiple, already for the gradient by some of the
+parameters, since the integrand tends to a power series
 in t with non-negative coefficients that is positive at t = 1. By the L⁴ Poincaré inequality and that of Paley and
 Zygmund, |S| exceeds a multiple of ‖∇S‖ with a probability that does not vanish. A number that is not larger than its
 error decides nothing.
@@ -29,7 +30,7 @@ from tensorprog.limits.symbols import averages, deviations
 from tensorprog.limits.terms import Term
 from tensorprog.passes import correlation
 from tensorprog.passes.correlation import squared_norm
-from tensorprog.passes.gradient import gradient
+from tensorprog.passes.gradient import Gradient, gradient
 from tensorprog.program import Builder, Program
 from tensorprog.readings import BAR, Entry, Step, Table, check_data
 from tensorprog.readings import derive as bounds
@@ -95,8 +96,13 @@ def decided(program: Program, entry: Entry, kappa: Fraction, data: Array, patien
         found, number = leading_part(scalar, data, patience)
         rule = "the limit is not zero"
         if number is None and entry.D == 0 and _is_odd(scalar):
-            shown, share, rule = f"‖∇{name}‖²", HALF, "zero mean by a sign flip, and the gradient norm has a limit"
-            found, number = leading_part(gradient_norm(scalar), data, patience)
+            share, rule = HALF, "zero mean by a sign flip, and the gradient norm has a limit"
+            for names in _choices(scalar):
+                by = "" if len(names) > 1 else f"_{names[0]}"
+                shown = f"‖∇{by}{name}‖²"
+                found, number = leading_part(gradient_norm(scalar, names), data, patience)
+                if number is not None and found.power * share + shift == entry.exponent:
+                    break
     except UndecidedLimit as error:
         return _with_step(entry, f"no limit: {error}", name, str(entry))
     if number is None:
@@ -135,11 +141,19 @@ def leading_part(program: Program, data: Array, patience: float) -> tuple[Term[i
     return found, Evaluation(interpreter.equations, symbols, deadline=deadline)(found.payload)
 
 
-def gradient_norm(scalar: Program) -> Program:
-    """‖∇S‖² of a scalar program by all of its unit-variance Gaussians, as a program."""
+def gradient_norm(scalar: Program, parameters: Sequence[str]) -> Program:
+    """‖∇_P S‖² of a scalar program by the unit-variance Gaussians of these parameters, as a program."""
     builder = Builder(every_parameter(scalar))
     (target,) = scalar.outputs.values()
-    return builder.build({"squared norm": squared_norm(builder, gradient(builder, target)) or builder.zero()})
+    found = gradient(builder, target)
+    kept = Gradient({name: terms for name, terms in found.terms.items() if name in parameters})
+    return builder.build({"squared norm": squared_norm(builder, kept) or builder.zero()})
+
+
+def _choices(scalar: Program) -> list[tuple[str, ...]]:
+    """Parameters whose gradient may decide: one vector, which is cheap and gives a lower bound, then all."""
+    vectors = [name for name, node in scalar.parameters.items() if node.rows is None and node.cols is not None]
+    return [*((name,) for name in vectors[:1]), tuple(scalar.parameters)]
 
 
 def _is_odd(scalar: Program) -> bool:

@@ -40,10 +40,10 @@ NOTICEABLE = 1e-11  # relative errors of covariances below this are rounding, an
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Value, absolute error, and how it was found."""
+    """Value, absolute error, and how it was found; floats where all symbols are, which is many times faster."""
 
-    value: Array
-    error: Array
+    value: Any
+    error: Any
     method: int = 0
 
 
@@ -97,7 +97,7 @@ class Evaluation:
 
     def __call__(self, target: Value) -> Estimate:
         if target is None:
-            return Estimate(np.zeros(()), np.zeros(()))
+            return Estimate(0.0, 0.0)
         for here in reachable(self.equations, [target]):
             if here not in self.found:
                 in_time(self.deadline)
@@ -107,9 +107,9 @@ class Evaluation:
     def _compute(self, node: Node) -> Estimate:
         match node:
             case Number(value):
-                return Estimate(np.array(float(value)), np.zeros(()))
+                return Estimate(float(value), 0.0)
             case Symbol(name):
-                return Estimate(np.asarray(self.symbols[name], dtype=np.float64), np.zeros(()))
+                return Estimate(_plain(np.asarray(self.symbols[name], dtype=np.float64)), 0.0)
             case Sum(terms):
                 return _sum([(float(c), self.found[x]) for c, x in terms])
             case Product(factors):
@@ -120,7 +120,7 @@ class Evaluation:
                 return self._expectation(node)
 
     def _given(self, value: Value) -> Estimate:
-        return Estimate(np.zeros(()), np.zeros(())) if value is None else self.found[value]
+        return Estimate(0.0, 0.0) if value is None else self.found[value]
 
     def _expectation(self, node: Expectation) -> Estimate:
         size = len(node.mean)
@@ -130,7 +130,7 @@ class Evaluation:
         means = [self._given(x) for x in (*node.mean, *builder.constants)]
         inputs = [*entries, *means]
         value, error, method = self._average(factors, size, entries, means, 0.0)
-        scale = max(float(np.max(p.error / (np.abs(p.value) + 1e-300), initial=0)) for p in inputs) if inputs else 0.0
+        scale = max(float(np.max(p.error / (abs(p.value) + 1e-300), initial=0)) for p in inputs) if inputs else 0.0
         if scale > NOTICEABLE:
             signs = np.random.default_rng(len(inputs)).choice([-1.0, 1.0], len(inputs))
             moved, _, _ = self._average(factors, size, entries, means, signs)
@@ -139,43 +139,47 @@ class Evaluation:
 
     def _average(
         self, factors: list[Any], size: int, entries: Sequence[Estimate], means: Sequence[Estimate], signs: Any
-    ) -> tuple[Array, Array, int]:
+    ) -> tuple[Any, Any, int]:
         inputs = [*entries, *means]
         moved = [p.value + s * p.error for p, s in zip(inputs, np.broadcast_to(signs, len(inputs)), strict=True)]
-        shape = np.broadcast_shapes(*(x.shape for x in moved))
+        shape = np.broadcast_shapes(*(np.shape(x) for x in moved))
         covariance = np.zeros((*shape, len(means), len(means)))
         pairs = [(i, j) for i in range(size) for j in range(i + 1)]
         for (i, j), x in zip(pairs, moved, strict=False):
             covariance[..., i, j] = covariance[..., j, i] = x
         mean = None
-        if any(p.value.any() for p in means):
+        if any(np.any(p.value) for p in means):
             mean = np.stack([np.broadcast_to(x, shape) for x in moved[len(entries) :]], axis=-1)
         found = expectation(factors, covariance, mean, points=self.points)
-        return found.value, found.error, METHODS.index(found.method)
+        return _plain(found.value), _plain(found.error), METHODS.index(found.method)
+
+
+def _plain(array: Array) -> Any:
+    """A float where it is one number."""
+    return array.item() if array.ndim == 0 else array
 
 
 def _sum(parts: Sequence[tuple[float, Estimate]]) -> Estimate:
-    value: Array = np.zeros(())
-    error: Array = np.zeros(())
+    value = error = 0.0
     for c, p in parts:
         value = value + c * p.value
-        error = error + abs(c) * (p.error + EPS * np.abs(p.value))
+        error = error + abs(c) * (p.error + EPS * abs(p.value))
     return Estimate(value, error, max(p.method for _, p in parts))
 
 
 def _product(parts: Sequence[Estimate]) -> Estimate:
     value, error = parts[0].value, parts[0].error
     for p in parts[1:]:
-        error = np.abs(p.value) * error + np.abs(value) * p.error
+        error = abs(p.value) * error + abs(value) * p.error
         value = value * p.value
-    return Estimate(value, error + EPS * np.abs(value), max(p.method for p in parts))
+    return Estimate(value, error + EPS * abs(value), max(p.method for p in parts))
 
 
 def _applied(function: Function, order: tuple[int, ...], args: Sequence[Estimate]) -> Estimate:
     values = [p.value for p in args]
-    value: Array = function.evaluate(order, *values)
-    error: Array = EPS * np.abs(value)
+    value: Any = _plain(function.evaluate(order, *values))
+    error = EPS * abs(value)
     for i, p in enumerate(args):
         slope = function.evaluate(tuple(k + (i == j) for j, k in enumerate(order)), *values)
-        error = error + np.abs(slope) * p.error
+        error = error + abs(slope) * p.error
     return Estimate(value, error, max(p.method for p in args))

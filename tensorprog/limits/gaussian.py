@@ -14,12 +14,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 from math import inf
 
 from tensorprog.errors import ProgramError
 from tensorprog.functions import Function
-from tensorprog.limits.scalars import Equations, Value
+from tensorprog.limits.scalars import Equations, Rational, Value
 
 Monomial = tuple[tuple[int, ...], tuple[int, ...]]
 """Gaussians and atoms, sorted, repeats for powers."""
@@ -147,20 +146,20 @@ class Space:
 
     def combined(self, terms: list[tuple[Value, Poly]]) -> Poly:
         """Σ scalar · polynomial."""
-        found: dict[Monomial, list[tuple[Fraction, Value]]] = {}
+        found: dict[Monomial, list[tuple[Rational, Value]]] = {}
         for scale, poly in terms:
             if scale is not None:
                 for monomial, c in poly.items():
-                    found.setdefault(monomial, []).append((Fraction(1), self.equations.multiply(scale, c)))
+                    found.setdefault(monomial, []).append((1, self.equations.multiply(scale, c)))
         sums = {monomial: self.equations.add(parts) for monomial, parts in found.items()}
         return {monomial: c for monomial, c in sums.items() if c is not None}
 
     def product(self, one: Poly, other: Poly) -> Poly:
-        found: dict[Monomial, list[tuple[Fraction, Value]]] = {}
+        found: dict[Monomial, list[tuple[Rational, Value]]] = {}
         for (gs, xs), c in one.items():
             for (hs, ys), e in other.items():
                 monomial = (tuple(sorted(gs + hs)), tuple(sorted(xs + ys)))
-                found.setdefault(monomial, []).append((Fraction(1), self.equations.multiply(c, e)))
+                found.setdefault(monomial, []).append((1, self.equations.multiply(c, e)))
         sums = {monomial: self.equations.add(parts) for monomial, parts in found.items()}
         return {monomial: c for monomial, c in sums.items() if c is not None}
 
@@ -205,7 +204,7 @@ class Space:
     # -- expectations
 
     def expectation(self, poly: Poly) -> Value:
-        return self.equations.add((Fraction(1), self.equations.multiply(c, self._monomial(m))) for m, c in poly.items())
+        return self.equations.add((1, self.equations.multiply(c, self._monomial(m))) for m, c in poly.items())
 
     def product_expectation(self, one: Poly, other: Poly) -> Value:
         """E[one · other], without forming the product."""
@@ -214,7 +213,7 @@ class Space:
             for (hs, ys), e in other.items():
                 value = self._monomial((tuple(sorted(gs + hs)), tuple(sorted(xs + ys))))
                 if value is not None:
-                    terms.append((Fraction(1), self.equations.multiply(c, e, value)))
+                    terms.append((1, self.equations.multiply(c, e, value)))
         return self.equations.add(terms)
 
     def _monomial(self, monomial: Monomial) -> Value:
@@ -227,12 +226,12 @@ class Space:
     def _stein(self, gs: tuple[int, ...], xs: tuple[int, ...]) -> Value:
         """E[g M] for the newest Gaussian, which depends on the others least."""
         first, rest = gs[-1], gs[:-1]
-        terms: list[tuple[Fraction, Value]] = []
+        terms: list[tuple[Rational, Value]] = []
         for i, g in enumerate(rest):
             covariance = self.covariance(first, g)
             if covariance is not None:
                 inner = self._monomial((rest[:i] + rest[i + 1 :], xs))
-                terms.append((Fraction(1), self.equations.multiply(covariance, inner)))
+                terms.append((1, self.equations.multiply(covariance, inner)))
         for i, x in enumerate(xs):
             atom, left = self.atoms[x], xs[:i] + xs[i + 1 :]
             for j, arg in enumerate(atom.args):
@@ -240,7 +239,7 @@ class Space:
                 if moved:
                     outer = self._raised(atom, j)
                     whole = self.product(self.product(moved, outer), {(rest, left): self.equations.one})
-                    terms.append((Fraction(1), self.expectation(whole)))
+                    terms.append((1, self.expectation(whole)))
         return self.equations.add(terms)
 
     def _atoms(self, xs: tuple[int, ...]) -> Value:

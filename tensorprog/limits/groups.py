@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fractions import Fraction
 
 from tensorprog.limits.gaussian import ONE, Atom, Poly, ScalarArgument, Space, VectorArgument
 from tensorprog.limits.scalars import Affine, Expectation, Factor, Given, Mixed, Value
@@ -56,7 +55,7 @@ def _covariance(space: Space, one: Poly, other: Poly) -> Value:
     for (gs, _), c in one.items():
         for (hs, _), e in other.items():
             if gs and hs:
-                terms.append((Fraction(1), space.equations.multiply(c, e, space.covariance(gs[0], hs[0]))))
+                terms.append((1, space.equations.multiply(c, e, space.covariance(gs[0], hs[0]))))
     return space.equations.add(terms)
 
 

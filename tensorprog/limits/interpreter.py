@@ -139,7 +139,7 @@ class Interpreter:
                     Term(t.power, self.equations.scaled(c.value, t.payload), t.rest).scaled(c.power)
                     for c, t in ((c, self.scalars[x]) for c, x in terms)
                 ]
-                return total(parts, lambda values: self.equations.add((Fraction(1), v) for v in values))
+                return total(parts, lambda values: self.equations.add((1, v) for v in values))
             case Multiply(args):
                 return product([self.scalars[x] for x in args], lambda values: self.equations.multiply(*values))
             case Apply():

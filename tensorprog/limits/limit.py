@@ -58,7 +58,7 @@ class Limit:
         defaults = deviations(self.interpreter)
 
         def compiled(symbols: Mapping[str, ArrayLike]) -> Array:
-            return Evaluation(self.interpreter.equations, {**defaults, **symbols})(self.target).value
+            return np.asarray(Evaluation(self.interpreter.equations, {**defaults, **symbols})(self.target).value)
 
         return compiled
 

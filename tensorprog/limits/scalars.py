@@ -12,6 +12,15 @@ from fractions import Fraction
 
 from tensorprog.functions import Function
 
+Rational = int | Fraction
+"""Integers stay integers: their arithmetic is many times faster."""
+
+
+def plain(number: Rational) -> Rational:
+    """An integer where it is one."""
+    return number.numerator if number.denominator == 1 else number
+
+
 Value = int | None
 """A node of the graph, or None for an exact zero."""
 
@@ -20,7 +29,7 @@ Value = int | None
 class Number:
     """A rational number."""
 
-    value: Fraction
+    value: Rational
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +43,7 @@ class Symbol:
 class Sum:
     """Σ coefficient · node."""
 
-    terms: tuple[tuple[Fraction, int], ...]
+    terms: tuple[tuple[Rational, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,25 +110,25 @@ class Equations:
     def __init__(self) -> None:
         self.nodes: list[Node] = []
         self._index: dict[Node, int] = {}
-        self.one = self._emit(Number(Fraction(1)))
+        self.one = self._emit(Number(1))
 
-    def number(self, value: Fraction) -> Value:
-        return self._emit(Number(Fraction(value))) if value else None
+    def number(self, value: Rational) -> Value:
+        return self._emit(Number(plain(value))) if value else None
 
     def symbol(self, name: str) -> int:
         return self._emit(Symbol(name))
 
-    def add(self, terms: Iterable[tuple[Fraction, Value]]) -> Value:
+    def add(self, terms: Iterable[tuple[Rational, Value]]) -> Value:
         """Σ coefficient · node; equal nodes are collected, sums of sums flattened."""
-        found: dict[int, Fraction] = {}
+        found: dict[int, Rational] = {}
         for coefficient, value in terms:
             if value is None or not coefficient:
                 continue
             node = self.nodes[value]
-            inner = node.terms if isinstance(node, Sum) else ((Fraction(1), value),)
+            inner = node.terms if isinstance(node, Sum) else ((1, value),)
             for factor, part in inner:
                 scale, core = self._scale(part)
-                found[core] = found.get(core, Fraction(0)) + coefficient * factor * scale
+                found[core] = found.get(core, 0) + coefficient * factor * scale
         kept = tuple(sorted((core, c) for core, c in found.items() if c))
         if not kept:
             return None
@@ -133,7 +142,8 @@ class Equations:
 
     def multiply(self, *values: Value) -> Value:
         """Π nodes, numbers pulled out."""
-        coefficient, factors = Fraction(1), list[int]()
+        coefficient: Rational = 1
+        factors: list[int] = []
         for value in values:
             if value is None:
                 return None
@@ -149,10 +159,10 @@ class Equations:
             if len(factors) == 1
             else self._emit(Product(tuple(sorted(factors))))
         )
-        return self.add([(coefficient, core)])
+        return self.add([(plain(coefficient), core)])
 
-    def scaled(self, coefficient: Fraction, value: Value) -> Value:
-        return self.add([(coefficient, value)])
+    def scaled(self, coefficient: Rational, value: Value) -> Value:
+        return self.add([(plain(coefficient), value)])
 
     def apply(self, function: Function, order: tuple[int, ...], args: tuple[Value, ...]) -> Value:
         constant = function.constant(order)
@@ -165,14 +175,14 @@ class Equations:
     def expectation(self, node: Expectation) -> int:
         return self._emit(node)
 
-    def _scale(self, value: int) -> tuple[Fraction, int]:
+    def _scale(self, value: int) -> tuple[Rational, int]:
         """A node as coefficient · core."""
         node = self.nodes[value]
         if isinstance(node, Number):
             return node.value, self.one
         if isinstance(node, Sum) and len(node.terms) == 1:
             return node.terms[0]
-        return Fraction(1), value
+        return 1, value
 
     def _emit(self, node: Node) -> int:
         found = self._index.get(node)

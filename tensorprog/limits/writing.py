@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from fractions import Fraction
 
 import sympy
 
@@ -17,6 +16,7 @@ from tensorprog.limits.scalars import (
     Node,
     Number,
     Product,
+    Rational,
     Scalar,
     Sum,
     Symbol,
@@ -63,7 +63,7 @@ def _rows(equations: Equations, target: int | None) -> list[tuple[sympy.Expr, sy
     return [*rows, (sympy.Symbol("limit", real=True), names[target])]
 
 
-def _rational(number: Fraction) -> sympy.Rational:
+def _rational(number: Rational) -> sympy.Rational:
     return sympy.Rational(number.numerator, number.denominator)
 
 
