@@ -24,6 +24,7 @@ from tensorprog.functions import (
     softplus,
     tanh,
 )
+from tensorprog.limits.definite import derive
 from tensorprog.limits.kernels import kernel
 from tensorprog.limits.limit import Limit, limit
 from tensorprog.passes import correlation
@@ -39,7 +40,7 @@ from tensorprog.program import (
     readout,
     trace,
 )
-from tensorprog.readings import derive, sample
+from tensorprog.readings import sample
 from tensorprog.report import verify
 from tensorprog.version import VERSION as __version__
 

@@ -26,8 +26,8 @@ from tensorprog.architectures._loading import load
 from tensorprog.cli.study import MAX_INPUTS, Study
 from tensorprog.cli.texts import first_given, read_bytes, read_kappa, read_widths, scaled
 from tensorprog.errors import OrderError, SamplingError, TensorProgramError
+from tensorprog.limits.definite import PATIENCE, derive
 from tensorprog.program import PRESETS, Program
-from tensorprog.readings import derive
 from tensorprog.readings.team import cores
 from tensorprog.report import Report, verify
 from tensorprog.version import VERSION
@@ -60,6 +60,7 @@ Points = Annotated[
     list[int] | None,
     Parameter(consume_multiple=True, negative="", help="Which inputs x_0 x_1 … are, repeats allowed: 0 0 0."),
 ]
+Patience = Annotated[float, Parameter(help="Seconds for the limit of one order; what takes longer stays a bound.")]
 Folder = Annotated[Path | None, Parameter(help="Folder for the results, made when missing.")]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object and nothing else.")]
 Format = Literal["text", "json", "mermaid", "graphviz", "svg"]
@@ -172,7 +173,8 @@ def derive_(
     kappa: Annotated[str, Parameter(allow_leading_hyphen=True, help="External scale n^(-κ) F, as in 1/2.")] = "0",
     abc: Preset = None,
     positions: Positions = None,
-    inputs: Annotated[str | None, Parameter(help="Inputs as for verify; only their numbers are used.")] = None,
+    inputs: Annotated[str | None, Parameter(help="As for verify; makes exponents definite, with constants.")] = None,
+    patience: Patience = PATIENCE,
     derivations: Annotated[bool, Parameter(negative="", help="Print the derivation of every exponent.")] = False,
     json: Json = False,
     out: Folder = None,
@@ -180,7 +182,8 @@ def derive_(
     """The power of n of every derivative correlation, exactly."""
     _check_out(out)
     study = Study.of(arch, option, orders, points, abc, positions, inputs)
-    table = derive(study.program, study.orders, study.points, read_kappa(kappa), progress=True)
+    scale = read_kappa(kappa)
+    table = derive(study.program, study.orders, study.points, scale, data=study.data, patience=patience, progress=True)
     if out is not None:
         table.save(out)
     if json:
@@ -212,6 +215,7 @@ def verify_(
     abc: Preset = None,
     positions: Positions = None,
     margin: Annotated[float, Parameter(help="Margin of the test on the exponent.")] = 0.1,
+    patience: Patience = PATIENCE,
     workers: Annotated[Whole | None, Parameter(help="Processes; all cores by default.")] = None,
     method: Annotated[Literal["auto", "dense", "exact"], Parameter(help="How weights are sampled.")] = "auto",
     memory: Annotated[str | None, Parameter(help="Memory to use, as in 4GiB; half of the free one by default.")] = None,
@@ -238,6 +242,7 @@ def verify_(
         operator_samples=operator_samples,
         minutes=minutes,
         margin=margin,
+        patience=patience,
         workers=cores() if workers is None else workers,
         method=method,
         memory=None if memory is None else read_bytes(memory),

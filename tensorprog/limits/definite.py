@@ -3,10 +3,9 @@
 For S = C^{0,d}, or ‖C^{1,d}‖²: a limit of n^(-p) S that is not zero makes p definite. Where that limit is exactly zero
 and a flip of signs of Gaussian parameters turns S into -S, Var S = ∫₀¹ E⟨∇S(θ), ∇S(θ_t)⟩ dt is of the order of
 ‖∇S‖²: it is at most E‖∇S‖² (Poincaré), and at least a positive multiple, already for the gradient by some of the
-parameters, since the integrand tends to a power series
-in t with non-negative coefficients that is positive at t = 1. By the L⁴ Poincaré inequality and that of Paley and
-Zygmund, |S| exceeds a multiple of ‖∇S‖ with a probability that does not vanish. A number that is not larger than its
-error decides nothing.
+parameters, since the integrand tends to a power series in t with non-negative coefficients that is positive at t = 1.
+By the L⁴ Poincaré inequality and that of Paley and Zygmund, |S| exceeds a multiple of ‖∇S‖ with a probability that does
+not vanish. A number that is not larger than its error decides nothing.
 """
 
 from __future__ import annotations
@@ -72,15 +71,19 @@ def derive(
     Raises OrderError for orders the program cannot have, DataError for data that do not fit.
     """
     table = bounds(program, orders, points, kappa, abc, progress=progress)
-    if data is None:
-        return table
-    if not patience > 0:
+    return (
+        table if data is None else with_limits(reparametrised(program, abc), table, data, patience, progress=progress)
+    )
+
+
+def with_limits(program: Program, table: Table, data: ArrayLike, patience: float, *, progress: bool = False) -> Table:
+    """A table of upper bounds, its entries definite where their limits can be taken at these data."""
+    if isinstance(patience, bool) or not isinstance(patience, int | float) or not patience > 0:
         raise OrderError(f"patience={patience!r} must be a positive number of seconds")
-    scaled = reparametrised(program, abc)
     last = max(max(entry.points) for entry in table)
-    array = check_data(scaled.restricted([f"F{last}"]), data)
+    array = check_data(program.restricted([f"F{last}"]), data)
     bar = tqdm(table, desc="limits", delay=2, disable=None if progress else True, bar_format=BAR)
-    return replace(table, entries=tuple(decided(scaled, entry, table.kappa, array, patience) for entry in bar))
+    return replace(table, entries=tuple(decided(program, entry, table.kappa, array, patience) for entry in bar))
 
 
 def decided(program: Program, entry: Entry, kappa: Fraction, data: Array, patience: float) -> Entry:
@@ -98,7 +101,7 @@ def decided(program: Program, entry: Entry, kappa: Fraction, data: Array, patien
         if number is None and entry.D == 0 and _is_odd(scalar):
             share, rule = HALF, "zero mean by a sign flip, and the gradient norm has a limit"
             for names in _choices(scalar):
-                by = "" if len(names) > 1 else f"_{names[0]}"
+                by = "" if len(names) > 1 else f"_{names[0]} "
                 shown = f"‖∇{by}{name}‖²"
                 found, number = leading_part(gradient_norm(scalar, names), data, patience)
                 if number is not None and found.power * share + shift == entry.exponent:

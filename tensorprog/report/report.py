@@ -22,9 +22,10 @@ from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_info
 
 from tensorprog.errors import SamplingError
+from tensorprog.limits.definite import PATIENCE, derive, with_limits
 from tensorprog.passes import correlation
 from tensorprog.program import Program
-from tensorprog.readings import Entry, Table, check_data, derive
+from tensorprog.readings import Entry, Table, check_data
 from tensorprog.report.wording import advice
 from tensorprog.scaling.measure import check_counts, check_widths, measure, threads_of
 from tensorprog.scaling.quantiles import Quantiles, quantiles
@@ -177,6 +178,7 @@ def verify(
     operator_samples: int | None = None,
     minutes: float | None = None,
     margin: float = 0.1,
+    patience: float = PATIENCE,
     workers: int = 1,
     method: str = "auto",
     memory: int | None = None,
@@ -198,6 +200,7 @@ def verify(
         intervals become as narrow as that time allows.
     seed: of all random streams, bootstrap included.
     margin: of the equivalence test on the exponent.
+    patience: seconds for the limit of one order, as in `tp.derive`; what takes longer stays an upper bound.
     workers: processes; in a script, more than one need the guard `if __name__ == "__main__":`.
     method: the reading, as in `tp.sample`. memory: bytes that all processes together may use, by default half of what
         is free.
@@ -214,9 +217,10 @@ def verify(
         raise SamplingError(f"margin={margin!r} must be a positive number, such as 0.1")
     many, few = _counts(samples, operator_samples, minutes)
     table = derive(program, orders, points, progress=progress)
-    programs = [correlation(program, e.D, e.d, e.points) for e in table]
     kept = check_widths(widths, [program])
     array = check_data(program.restricted([f"F{max(max(e.points) for e in table)}"]), data)
+    table = with_limits(program, table, array, patience, progress=progress)
+    programs = [correlation(program, e.D, e.d, e.points) for e in table]
     counts = None if many is None or few is None else [few if entry.D == 2 else many for entry in table]
     identity = program.restricted(list(program.outputs)[:1]).digest  # however many inputs were traced
     ways: dict[str, Any] = {"workers": workers, "executor": executor, "store": store, "identity": identity}
