@@ -180,7 +180,7 @@ def test_verify_prints_a_summary_and_writes_the_report(run, place):
     assert re.search(r"\nreport: results/report\.html\n\d+\.\d seconds\n$", out)
     assert sorted(path.name for path in (place / "results").iterdir()) == [
         "data.npy", "program.txt", "report.html", "report.json",
-        "samples.npz", "samples.sqlite", "table.md", "table.tex",
+        "samples.npz", "samples.sqlite", "scaling.svg", "table.md", "table.tex",
     ]  # fmt: skip
     assert np.array_equal(np.load("results/data.npy"), ARRAYS["x.npy"])
     VALID.validate(strict(Path("results/report.json").read_text(encoding="utf-8")))
