@@ -38,7 +38,7 @@ from tensorprog.readings.symmetry import odd_flip
 from tensorprog.readings.table import Derivation
 
 Array = NDArray[np.float64]
-PATIENCE = 60.0
+PATIENCE = 120.0
 SURE = 10 / 3  # sampled errors are three standard errors, and ten are demanded
 HALF = Fraction(1, 2)
 

@@ -12,7 +12,7 @@ def cells(table: Table) -> tuple[list[int], list[int], dict[tuple[int, int], Ent
 
 
 def plain(table: Table) -> str:
-    """A grid for the terminal, with the statuses and m(n) below."""
+    """A grid for the terminal, with the statuses, m(n), and constants of definite entries below."""
     rows, columns, found = cells(table)
     grid = [["", *(f"d={d}" for d in columns)]]
     grid += [[f"D={D}", *(str(found.get((D, d), "")) for d in columns)] for D in rows]
@@ -20,7 +20,9 @@ def plain(table: Table) -> str:
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in grid]
     statuses = sorted({entry.status for entry in table})
     lines += ["", f"status: {', '.join(statuses)}" + (f"; κ = {table.kappa}" if table.kappa else "")]
-    return "\n".join([*lines, str(table.fixed), str(table.exponential)])
+    lines += [str(table.fixed), str(table.exponential)]
+    constants = [f"  C^{{{entry.D},{entry.d}}}: {entry.limit}" for entry in table if entry.limit]
+    return "\n".join([*lines, *(["constants at these inputs:", *constants] if constants else [])])
 
 
 def markdown(table: Table) -> str:

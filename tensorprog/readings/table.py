@@ -99,6 +99,13 @@ class Entry:
         return Entry(order.D, order.d, order.points, power, log, "upper bound", Derivation(steps))
 
     @property
+    def limit(self) -> str:
+        """The constant in words, "lim n^1 C^{0,3} = -0.209806 ± 5e-15"; empty when there is none."""
+        if self.constant is None:
+            return ""
+        return f"{self.constant_of} = {self.constant:.6g} ± {self.constant_error:.0e}"
+
+    @property
     def law(self) -> Exponent | None:
         """The size class, None for an identically vanishing correlation."""
         if self.exponent is None:

@@ -137,6 +137,7 @@ def _plots(m: Measurement) -> dict[str, Any]:
     return {
         "figure": _themed(figures.scaling(m)),
         "points": ", ".join(f"x{point}".translate(_SUBSCRIPTS) for point in m.entry.points),
+        "constant": html_formula(minus(m.entry.limit)) if m.entry.limit else "",
         "samples": f"{' to '.join(str(c) for c in dict.fromkeys((counts[0], counts[-1])))} samples a width",
         "local": ", ".join(f"{number(slope)} ± {number(error)}" for slope, error in pairs),
         "steps": [_step(step) for step in m.entry.derivation.steps],

@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_info
 
 from tensorprog.errors import SamplingError
-from tensorprog.limits.definite import PATIENCE, derive, with_limits
+from tensorprog.limits.definite import PATIENCE, derive
 from tensorprog.passes import correlation
 from tensorprog.program import Program
 from tensorprog.readings import Entry, Table, check_data
@@ -216,10 +216,9 @@ def verify(
     if not 0 < margin < math.inf:
         raise SamplingError(f"margin={margin!r} must be a positive number, such as 0.1")
     many, few = _counts(samples, operator_samples, minutes)
-    table = derive(program, orders, points, progress=progress)
     kept = check_widths(widths, [program])
+    table = derive(program, orders, points, data=data, patience=patience, progress=progress)
     array = check_data(program.restricted([f"F{max(max(e.points) for e in table)}"]), data)
-    table = with_limits(program, table, array, patience, progress=progress)
     programs = [correlation(program, e.D, e.d, e.points) for e in table]
     counts = None if many is None or few is None else [few if entry.D == 2 else many for entry in table]
     identity = program.restricted(list(program.outputs)[:1]).digest  # however many inputs were traced

@@ -157,9 +157,24 @@ def test_derive_writes_a_folder(run, place):
 
 
 def test_derive_takes_the_length_of_sequences_from_the_inputs(run):
-    entries, _ = correlations(run, "derive rnn --inputs sequences.npy --orders 0,1")
-    assert entries == correlations(run, "derive rnn --positions 2 --orders 0,1")[0]
-    assert entries != correlations(run, "derive rnn --positions 3 --orders 0,1")[0]
+    """Seen in the derivation of D = 2, which data do not change."""
+    entries, _ = correlations(run, "derive rnn --inputs sequences.npy --orders 2,0")
+    assert entries == correlations(run, "derive rnn --positions 2 --orders 2,0")[0]
+    assert entries != correlations(run, "derive rnn --positions 3 --orders 2,0")[0]
+
+
+def test_inputs_make_exponents_definite(run):
+    entries, _ = correlations(run, "derive mlp -o depth=2 --inputs x.npy --orders 0,1 0,2 1,1 2,0 --points 0 0 0")
+    assert [entries[order]["status"] for order in [(0, 1), (0, 2), (1, 1)]] == ["definite"] * 3
+    assert entries[2, 0]["status"] == "upper bound"
+    assert entries[0, 1]["constant_of"] == "lim n^0 C^{0,1}" and entries[0, 1]["constant"] > 0
+    assert entries[0, 2]["constant_of"] == "lim n^2 ‖∇_v C^{0,2}‖²"
+    assert 0 <= entries[1, 1]["constant_error"] < 1e-10 < entries[1, 1]["constant"]
+    bounds, _ = correlations(run, "derive mlp -o depth=2 --orders 0,1 0,2 1,1 2,0 --points 0 0 0")
+    assert {k: v["exponent"] for k, v in bounds.items()} == {k: v["exponent"] for k, v in entries.items()}
+    assert {v["status"] for v in bounds.values()} == {"upper bound"}
+    code, _, error = run("derive mlp --inputs x.npy --patience 0")
+    assert code == 2 and "patience=0.0 must be a positive number of seconds" in error
 
 
 def test_a_user_s_function_is_derived_and_verified(run):
