@@ -121,7 +121,7 @@ class _Matrix:
         if found.power > 0:
             raise ProgramError(f"the kernel grows like n^{found.power}; choose other learning rates")
         self.interpreter, self.target = interpreter, found.payload if found.power == 0 else None
-        self.rows, self.columns = rows, columns
+        self.rows, self.columns, self.symmetric = rows, columns, rows is columns
         program = interpreter.program
         names = sorted({name for group in interpreter.grams.values() for name in group})
         self.left = {name for name in names if not _reads_second(program, name)}
@@ -139,14 +139,17 @@ class _Matrix:
 
         def block(index: int) -> None:
             part = slice(starts[index], starts[index] + step)
-            symbols = {**deviations(self.interpreter), **self._averages(part)}
-            result[part] = Evaluation(self.interpreter.equations, symbols)(self.target).value
+            rest = slice(starts[index] if self.symmetric else 0, None)
+            symbols = {**deviations(self.interpreter), **self._averages(part, rest)}
+            result[part, rest] = Evaluation(self.interpreter.equations, symbols)(self.target).value
+            if self.symmetric:
+                result[rest, part] = result[part, rest].T
 
         with Team(min(cores(), len(starts))) as team, blas().limit(limits=1, user_api="blas"):
             team.each(len(starts), block)
         return result
 
-    def _averages(self, part: slice) -> dict[str, Array]:
+    def _averages(self, part: slice, rest: slice) -> dict[str, Array]:
         """(rows, 1), (1, columns) or (rows, columns) by which inputs a symbol reads."""
         found: dict[str, Array] = {}
         for symbol, group in self.interpreter.grams.items():
@@ -157,7 +160,7 @@ class _Matrix:
                 if name in self.left:
                     left = left * self.values[name][part]
                 else:
-                    right = right * self.values[name]
+                    right = right * self.values[name][rest]
             found[symbol] = left @ right.T / d0
         return found
 

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cases import CASES
 
 import tensorprog as tp
 from tensorprog import architectures
+from tensorprog.errors import DataError, ProgramError
 from tensorprog.functions import parse_function
 
 REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "kernels.json").read_text())
@@ -52,3 +54,66 @@ def test_kernels_are_those_of_the_literature(name, which):
     expected = np.array(REFERENCE["kernels"][name][which])
     scale = np.abs(expected).max()
     np.testing.assert_allclose(tp.kernel(program, data, which=which), expected, rtol=1e-9, atol=1e-9 * scale)
+
+
+DATA = np.random.default_rng(3).standard_normal((5, 4))
+
+
+@pytest.mark.parametrize("which", ["nngp", "ntk"])
+def test_rectangles_squares_and_numbers_of_inputs_agree(which):
+    one, three = (tp.trace(architectures.mlp, inputs=k, depth=2, phi=tp.tanh) for k in (1, 3))
+    square = tp.kernel(one, DATA, which=which)
+    assert square.shape == (5, 5) and square.dtype == np.float64
+    np.testing.assert_allclose(square, square.T, rtol=1e-14)
+    np.testing.assert_allclose(tp.kernel(three, DATA, DATA[:2], which), square[:, :2], rtol=1e-12)
+    np.testing.assert_allclose(tp.kernel(one, DATA[3:4], DATA.tolist(), which), square[3:4], rtol=1e-12)
+
+
+WITH_LIMIT = [case for case in CASES if case.name != "attention_sqrt"]
+
+
+@pytest.mark.parametrize("case", WITH_LIMIT, ids=lambda case: case.name)
+def test_kernels_are_those_of_wide_networks(case):
+    """n = 2048 and 200 samples: within 4 standard errors, and 10/n for the finite width; by chance once in 10^3."""
+    n, samples, data = 2048, 200, case.data(2)
+    c = tp.correlation(case.trace(2), 0, 1)
+    values = tp.sample(c, data, n, samples, seed=5)
+    limit = tp.kernel(case.trace(1), data)[0, 1]
+    assert abs(values.mean() - limit) < 4 * values.std() / samples**0.5 + 10 / n * abs(limit)
+
+
+def test_a_random_limit_is_refused():
+    (case,) = [case for case in CASES if case.name == "attention_sqrt"]
+    with pytest.raises(ProgramError, match="has no limit that this calculus can take"):
+        tp.kernel(case.trace(1), case.data(2))
+
+
+def test_blocks_change_nothing(monkeypatch):
+    program = tp.trace(architectures.mlp, depth=2)
+    whole = tp.kernel(program, DATA)
+    monkeypatch.setattr("tensorprog.limits.kernels.BLOCK", 7)
+    np.testing.assert_allclose(tp.kernel(program, DATA), whole, rtol=1e-14)
+    np.testing.assert_allclose(tp.kernel(program, DATA, DATA[::-1]), whole[:, ::-1], rtol=1e-12)
+
+
+def squared_output(x):
+    h = tp.tanh(tp.linear("U", x))
+    return tp.mean(h * h)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"which": "ntkk"}, ProgramError, "which='ntkk' is not one of nngp, ntk"),
+        ({"X": DATA[0]}, DataError, "shape"),
+        ({"X": DATA[:0]}, DataError, "shape"),
+        ({"X2": DATA[:, :3]}, DataError, "rows of X have the shape"),
+        ({"X": np.full((2, 4), np.nan)}, DataError, "finite"),
+        ({"X": DATA[:, None]}, DataError, "single vectors|positions|shape"),
+        ({"program": tp.trace(squared_output), "which": "nngp"}, ProgramError, "end the network with tp.readout"),
+    ],
+)
+def test_bad_requests(arguments, error, message):
+    request = {"program": tp.trace(architectures.mlp, depth=2), "X": DATA} | arguments
+    with pytest.raises(error, match=message):
+        tp.kernel(**request)
