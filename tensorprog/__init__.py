@@ -25,6 +25,7 @@ from tensorprog.functions import (
     tanh,
 )
 from tensorprog.limits.definite import derive
+from tensorprog.limits.fluctuations import Fluctuation, fluctuation
 from tensorprog.limits.kernels import kernel
 from tensorprog.limits.limit import Limit, limit
 from tensorprog.passes import correlation
@@ -48,6 +49,7 @@ __all__ = [
     "MEAN_FIELD",
     "MUP",
     "NTK",
+    "Fluctuation",
     "Limit",
     "Program",
     "__version__",
@@ -58,6 +60,7 @@ __all__ = [
     "erf",
     "exp",
     "expression",
+    "fluctuation",
     "gelu",
     "identity",
     "kernel",

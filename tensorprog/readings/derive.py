@@ -263,10 +263,10 @@ def _improved(
     return size if judged is None else min(size, judged.bound)
 
 
-def proved_sizes(program: Program) -> dict[str, Exponent]:
-    """Size classes of all nodes of any program, scalars that a sign flip makes odd improved."""
+def proved_sizes(program: Program, skip: Collection[str] = ()) -> dict[str, Exponent]:
+    """Size classes of all nodes of any program; scalars that a sign flip makes odd are improved, but those to skip."""
     with deep_recursion(len(program.nodes)):
-        return node_sizes(program.nodes, program.types, partial(_improved, program.nodes, program.types, ()))
+        return node_sizes(program.nodes, program.types, partial(_improved, program.nodes, program.types, skip))
 
 
 def kinked(nodes: Mapping[str, Instruction], flipped: Collection[str], further: int = 0) -> bool:
