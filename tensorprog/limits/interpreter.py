@@ -99,6 +99,10 @@ class Interpreter:
         if random or isinstance(node, Parameter):
             what = f"depends on {random[0]!r}, which is random" if random else "is random"
             raise UndecidedLimit(f"the vector {name!r} of the data's dimension {what}; its limit is no constant")
+        scales = [c for c, _ in node.terms] if isinstance(node, LinComb) else []
+        scales += [x.coefficient for x in map(self.program.nodes.get, operands(node)) if isinstance(x, Constant)]
+        if any(c.power for c in scales):
+            raise UndecidedLimit(f"the vector {name!r} of the data's dimension carries a power of n; scale what follows")
         self.data.add(name)
 
     def _vector(self, name: str, node: Instruction) -> VectorTerm:
@@ -311,4 +315,4 @@ def _no_jump(name: str, node: Apply, vanishing: bool) -> None:
     """Refuse a derivative that jumps at a kink, where its argument tends to 0 without being 0."""
     smoothness = node.function.smoothness
     if vanishing and smoothness is not None and sum(node.order) >= smoothness - 1:
-        raise UndecidedLimit(f"{node.function.spec} is differentiated at {name!r}, where its argument tends to its kink")
+        raise UndecidedLimit(f"{node.function.spec} differentiated at {name!r} meets its kink: its argument tends to 0")
