@@ -26,7 +26,7 @@ from tensorprog.limits.expectations import METHODS, SAMPLING
 from tensorprog.limits.gaussian import UndecidedLimit
 from tensorprog.limits.interpreter import Interpreter
 from tensorprog.limits.kernels import every_parameter
-from tensorprog.limits.symbols import averages, deviations
+from tensorprog.limits.symbols import averages, deviations, roundings
 from tensorprog.limits.terms import Term
 from tensorprog.passes import correlation
 from tensorprog.passes.correlation import squared_norm
@@ -138,7 +138,8 @@ def leading_part(program: Program, data: Array, patience: float) -> tuple[Term[i
     if found.payload is None:
         return found, None
     symbols = {**deviations(interpreter), **averages(interpreter, data)}
-    return found, Evaluation(interpreter.equations, symbols, deadline=deadline)(found.payload)
+    errors = roundings(interpreter, data)
+    return found, Evaluation(interpreter.equations, symbols, deadline=deadline, errors=errors)(found.payload)
 
 
 def gradient_norm(scalar: Program, parameters: Sequence[str]) -> Program:

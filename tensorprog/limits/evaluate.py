@@ -93,6 +93,7 @@ class Evaluation:
     symbols: Mapping[str, ArrayLike]
     points: int = 2**14
     deadline: float = inf
+    errors: Mapping[str, float] = field(default_factory=dict)
     found: dict[int, Estimate] = field(default_factory=dict)
 
     def __call__(self, target: Value) -> Estimate:
@@ -109,7 +110,7 @@ class Evaluation:
             case Number(value):
                 return Estimate(float(value), 0.0)
             case Symbol(name):
-                return Estimate(_plain(np.asarray(self.symbols[name], dtype=np.float64)), 0.0)
+                return Estimate(_plain(np.asarray(self.symbols[name], dtype=np.float64)), self.errors.get(name, 0.0))
             case Sum(terms):
                 return _sum([(float(c), self.found[x]) for c, x in terms])
             case Product(factors):

@@ -102,7 +102,7 @@ class Interpreter:
         scales = [c for c, _ in node.terms] if isinstance(node, LinComb) else []
         scales += [x.coefficient for x in map(self.program.nodes.get, operands(node)) if isinstance(x, Constant)]
         if any(c.power for c in scales):
-            raise UndecidedLimit(f"the vector {name!r} of the data's dimension carries a power of n; scale what follows")
+            raise UndecidedLimit(f"the vector {name!r} of the data's dimension carries a power of n; scale later")
         self.data.add(name)
 
     def _vector(self, name: str, node: Instruction) -> VectorTerm:
