@@ -101,7 +101,8 @@ def decided(program: Program, entry: Entry, kappa: Fraction, data: Array, patien
                 by = "" if len(names) > 1 else f"_{names[0]}"
                 shown = f"‖∇{by}{name}‖²"
                 found, number = leading_part(gradient_norm(scalar, names), data, patience)
-                if number is not None and found.power * share + shift == entry.exponent:
+                sharp = entry.log_power == 0 and found.power * share + shift == entry.exponent
+                if number is not None and sharp:
                     break
     except UndecidedLimit as error:
         return _with_step(entry, f"no limit: {error}", name, str(entry))
@@ -116,7 +117,7 @@ def decided(program: Program, entry: Entry, kappa: Fraction, data: Array, patien
     assert power <= entry.exponent - shift, (
         f"{name} has a limit at n^{power}, above its bound n^{entry.exponent - shift}"
     )
-    sharp = replace(
+    definite = replace(
         entry,
         exponent=power + shift,
         log_power=Fraction(0),
@@ -126,7 +127,7 @@ def decided(program: Program, entry: Entry, kappa: Fraction, data: Array, patien
         constant_of=what,
     )
     told = f"{what} = {float(number.value):.6g} ± {float(number.error):.1g} ({method})"
-    return _with_step(sharp, f"{rule}: {told}", name, f"n^{power + shift} definite")
+    return _with_step(definite, f"{rule}: {told}", name, f"n^{power + shift} definite")
 
 
 def leading_part(program: Program, data: Array, patience: float) -> tuple[Term[int], Estimate | None]:
@@ -152,7 +153,7 @@ def gradient_norm(scalar: Program, parameters: Sequence[str]) -> Program:
 
 
 def _choices(scalar: Program) -> list[tuple[str, ...]]:
-    """Parameters whose gradient may decide: one vector, which is cheap and gives a lower bound, then all."""
+    """Parameters whose gradient may decide: one vector, cheap, gives a lower bound, enough for a bound without logs."""
     vectors = [name for name, node in scalar.parameters.items() if node.rows is None and node.cols is not None]
     return [*((name,) for name in vectors[:1]), tuple(scalar.parameters)]
 
