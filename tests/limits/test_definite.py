@@ -11,9 +11,10 @@ import pytest
 from cases import CASES
 
 import tensorprog as tp
+from tensorprog import architectures
 from tensorprog.errors import DataError, OrderError
 from tensorprog.functions import erf, identity, relu
-from tensorprog.limits.definite import derive, gradient_norm
+from tensorprog.limits.definite import decided, derive, gradient_norm
 from tensorprog.program import Parameter, Program
 from tensorprog.readings import derive as bounds
 
@@ -108,7 +109,7 @@ def test_the_gradient_norm_is_that_of_autodiff_by_differences():
     assert whole == pytest.approx(tp.limit(tp.correlation(program, 1, 0, (0,)), data).value, rel=1e-12)
     shares = [tp.limit(gradient_norm(scalar, [name]), data).value for name in scalar.parameters]
     assert sum(shares) == pytest.approx(whole, rel=1e-12)
-    fast = tp.trace(tp.architectures.mlp, inputs=1)
+    fast = tp.trace(architectures.mlp, inputs=1)
     moved = gradient_norm(_fast(fast), list(fast.parameters))
     assert tp.limit(moved, data).value == pytest.approx(whole, rel=1e-9)
 
@@ -140,6 +141,20 @@ def test_kappa_shifts_exponents_not_constants():
         assert other.constant == one.constant
 
 
+def test_logarithms_are_dropped_by_the_whole_gradient_only():
+    """One vector's gradient bounds from below; a bound with a logarithm above it needs them all."""
+    case = BY_NAME["mlp"]
+    program, data = case.trace(3), case.data(3)
+    entry = bounds(program, [(0, 2)])[0, 2]
+    plain, logarithmic = (
+        decided(program, replace(entry, log_power=Fraction(k)), Fraction(0), data, 60.0) for k in (0, 1)
+    )
+    assert plain.constant_of == "lim n^2 ‖∇_vC^{0,2}‖²"
+    assert logarithmic.constant_of == "lim n^2 ‖∇C^{0,2}‖²"
+    assert plain.log_power == logarithmic.log_power == 0
+    assert logarithmic.constant > plain.constant
+
+
 def test_other_parametrisations_are_definite_too():
     case = BY_NAME["mlp"]
     table = derive(case.trace(3), [(0, 1), (0, 2), (1, 1)], data=case.data(3), abc=tp.MUP)
@@ -167,7 +182,7 @@ def test_two_free_slots_stay_upper_bounds():
 
 
 def test_kinks_are_definite_only_where_no_point_mass_is_met():
-    program = tp.trace(tp.architectures.mlp, inputs=3, depth=2, phi=relu)
+    program = tp.trace(architectures.mlp, inputs=3, depth=2, phi=relu)
     data = BY_NAME["mlp"].data(3)
     table = derive(program, [(0, 1), (0, 2), (1, 0), (1, 1)], data=data)
     assert table[0, 1].status == table[1, 0].status == "definite"
@@ -226,7 +241,7 @@ def orthogonal(seed):
 @pytest.mark.parametrize("seed", range(5))
 def test_orthogonal_inputs_have_no_definite_kernel(phi, seed):
     """Θ(x, x') = (L+1) ⟨x, x'⟩/d0 in a linear net; of odd φ it vanishes too. Rounding is no constant."""
-    program = tp.trace(tp.architectures.mlp, inputs=2, depth=2, phi=phi)
+    program = tp.trace(architectures.mlp, inputs=2, depth=2, phi=phi)
     for data in (orthogonal(seed), np.eye(2)):
         (entry,) = derive(program, [(0, 1)], data=data)
         assert entry.status == "upper bound", rule(entry)
@@ -235,7 +250,7 @@ def test_orthogonal_inputs_have_no_definite_kernel(phi, seed):
 
 def test_linear_nets_have_few_definite_exponents():
     """C^{1,1} of one hidden layer is there, C^{1,2} vanishes for want of a third weight."""
-    program = tp.trace(tp.architectures.mlp, inputs=3, depth=1, phi=identity)
+    program = tp.trace(architectures.mlp, inputs=3, depth=1, phi=identity)
     table = derive(program, [(0, 1), (1, 1)], data=BY_NAME["mlp"].data(3))
     assert [entry.status for entry in table] == ["definite"] * 2
 
@@ -243,7 +258,7 @@ def test_linear_nets_have_few_definite_exponents():
 def test_objects_have_constants():
     case = BY_NAME["mlp"]
     table = derive(case.trace(3), [(0, 2), (1, 1), (2, 0)], data=case.data(3))
-    entries = [json.loads(json.dumps(entry.to_object())) for entry in table]
+    entries = json.loads(table.to_json())["correlations"]
     for entry, row in zip(table, entries, strict=True):
         assert (row["constant"], row["constant_error"]) == (entry.constant, entry.constant_error)
         assert row["constant_of"] == entry.constant_of

@@ -10,10 +10,15 @@ import pytest
 from cases import CASES
 
 import tensorprog as tp
+from tensorprog import architectures
 from tensorprog.functions import erf, identity, relu, sin, softplus, tanh
 from tensorprog.limits import expectation
+from tensorprog.limits.evaluate import Evaluation
 from tensorprog.limits.gaussian import UndecidedLimit
+from tensorprog.limits.interpreter import Interpreter
+from tensorprog.limits.symbols import averages, deviations
 from tensorprog.program import Program
+from tensorprog.readings.derive import proved_sizes
 
 ORDERS = [(0, 1), (0, 3), (1, 0), (1, 1), (1, 2)]
 WIDTHS = (1024, 4096)
@@ -82,7 +87,7 @@ def test_all_correlations_tend_to_their_limits(case, D, d, equal):
 def test_deep_linear_nets_have_a_known_ntk(depth):
     """L hidden layers: NTK = (L+1) Π σ² ⟨x, x'⟩/d0, one equal share for each weight."""
     std = Fraction(3, 2)
-    program = tp.trace(tp.architectures.mlp, inputs=2, depth=depth, phi=identity, weight_std=std)
+    program = tp.trace(architectures.mlp, inputs=2, depth=depth, phi=identity, weight_std=std)
     data = np.random.default_rng(3).standard_normal((2, 5))
     share = float(std ** (2 * depth + 2)) * (data[0] @ data[1]) / 5
     assert tp.limit(tp.correlation(program, 0, 1), data).value == pytest.approx((depth + 1) * share, rel=1e-13)
@@ -128,6 +133,27 @@ def test_products_of_one_matrix_are_correlated():
     assert tp.limit(tp.trace(net), data).value == pytest.approx(4 * (slope + 2 * square), rel=1e-10)
     assert tp.limit(tp.trace(net, name="V")).is_zero
     assert tp.limit(tp.trace(net, transpose=True)).is_zero
+
+
+@pytest.mark.parametrize("t", [0.0, 0.6, 1.0])
+def test_copies_are_correlated(t):
+    """W' = t W + √(1-t²) W'': the covariance of W h and W' h, and Ż of the copy, have a factor t."""
+    data = np.array([[0.7, -1.1, 0.4]])
+    k = (data**2).mean()
+    square = expectation([(tanh, (0,), (0,))] * 2, [[k]]).value
+
+    def net(x):
+        h = tp.tanh(tp.linear("U", x))
+        y = tp.linear("W", h, std=2)
+        there = tp.mean(y * tp.linear("W_copy", h, std=2))
+        return there + 3 * tp.mean(h * tp.linear("W_copy", tp.sin(y), std=2, transpose=True))
+
+    program = tp.trace(net)
+    interpreter = Interpreter(program, proved_sizes(program), copies={"W_copy": "W"})
+    found = interpreter.limit(program.outputs["F0"])
+    symbols = {**deviations(interpreter), **averages(interpreter, data), "t": t}
+    truth = 4 * t * square * (1 + 3 * mean_of(sin, 1, 4 * square))
+    assert Evaluation(interpreter.equations, symbols)(found.payload).value == pytest.approx(truth, rel=1e-9)
 
 
 # -- other nets against the sampler

@@ -12,6 +12,7 @@ from cases import CASES
 from scipy import special
 
 import tensorprog as tp
+from tensorprog import architectures
 from tensorprog.errors import DataError, OrderError, ProgramError
 from tensorprog.functions import erf, gelu, sin, tanh
 from tensorprog.limits.symbols import averages, deviations
@@ -149,7 +150,7 @@ def test_overridden_deviations_rescale_gradients_too():
 
 @pytest.mark.parametrize(("phi", "method"), [(erf, "closed form"), (sin, "closed form"), (tanh, "quadrature")])
 def test_values_have_errors_and_methods(phi, method):
-    program = tp.trace(tp.architectures.mlp, inputs=2, depth=2, phi=phi)
+    program = tp.trace(architectures.mlp, inputs=2, depth=2, phi=phi)
     found = tp.limit(tp.correlation(program, 0, 1), BY_NAME["mlp"].data(2))
     assert found.method == method
     assert 0 < found.error < 1e-9
@@ -171,10 +172,10 @@ def test_wrong_programs_are_refused():
         tp.limit(program)
     with pytest.raises(ProgramError, match="one scalar"):
         tp.limit(tp.correlation(program, 2, 0, (0,)))
-    for wrong in (None, "mlp", tp.architectures.mlp):
+    for wrong in (None, "mlp", architectures.mlp):
         with pytest.raises(ProgramError, match=r"not a Program; pass tp\.correlation"):
             tp.limit(wrong)
-    relu = tp.trace(tp.architectures.mlp, inputs=1, phi=tp.relu)
+    relu = tp.trace(architectures.mlp, inputs=1, phi=tp.relu)
     with pytest.raises(OrderError, match="derivatives"):
         tp.limit(tp.correlation(relu, 0, 3, (0, 0, 0, 0)))
 
