@@ -14,7 +14,10 @@ import tensorprog as tp
 from tensorprog import architectures
 from tensorprog.errors import DataError, OrderError
 from tensorprog.functions import erf, identity, relu
+from tensorprog.limits import definite
 from tensorprog.limits.definite import decided, derive, gradient_norm
+from tensorprog.limits.evaluate import Estimate
+from tensorprog.limits.terms import Term
 from tensorprog.program import Parameter, Program
 from tensorprog.readings import derive as bounds
 
@@ -167,6 +170,26 @@ def test_other_parametrisations_are_definite_too():
 
 def rule(entry):
     return entry.derivation.steps[0].rule
+
+
+@pytest.mark.parametrize(
+    ("value", "method", "status"),
+    [
+        (2.0, 2, "upper bound"),
+        (-2.0, 2, "upper bound"),
+        (4.0, 2, "definite"),
+        (-2.0, 1, "definite"),
+        (0.9, 0, "upper bound"),
+    ],
+)
+def test_numbers_within_their_errors_decide_nothing(value, method, status, monkeypatch):
+    """One error of a quadrature, ten standard errors of a sampled one, whose error is three of them."""
+    found = Term(Fraction(0), 0, None), Estimate(value, 1.0, method)
+    monkeypatch.setattr(definite, "leading_part", lambda *_: found)
+    case = BY_NAME["mlp"]
+    (entry,) = derive(case.trace(2), [(0, 1)], data=case.data(2))
+    assert entry.status == status
+    assert ("is not told from zero" in rule(entry)) == (status == "upper bound")
 
 
 def test_without_data_nothing_is_definite():

@@ -260,6 +260,19 @@ def test_a_smooth_function_of_a_vanishing_argument_is_its_value_at_zero():
     assert softplus.evaluate((1,), 0.0) == 0.5 and relu.evaluate((0,), 0.0) == 0 and erf.evaluate((0,), 0.0) == 0
 
 
+@pytest.mark.parametrize("shift", [0, 1])
+def test_what_vanishes_in_an_argument_is_not_forgotten(shift):
+    """n sin(n^(-1/2) h)² → h², of which only the size is known; nothing of the same size beside it has a limit."""
+    root = tp.n ** Fraction(1, 2)
+
+    def net(x):
+        y = tp.sin(tp.linear("U", x) / root)
+        return tp.n * tp.mean(y * y) + shift
+
+    found = tp.limit(tp.trace(net))
+    assert found.is_zero and found.bound == (Fraction(0), 1)
+
+
 def test_powers_of_n_in_the_data_are_undecided():
     with pytest.raises(UndecidedLimit, match="carries a power of n"):
         tp.limit(tp.trace(lambda x: tp.mean(tp.linear("U", tp.n * x) * tp.linear("U", x))))
