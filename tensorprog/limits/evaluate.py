@@ -183,4 +183,7 @@ def _applied(function: Function, order: tuple[int, ...], args: Sequence[Estimate
     for i, p in enumerate(args):
         slope = function.evaluate(tuple(k + (i == j) for j, k in enumerate(order)), *values)
         error = error + abs(slope) * p.error
+        if function.smoothness is not None:  # a jump within the error
+            up, down = ([*values[:i], p.value + e, *values[i + 1 :]] for e in (p.error, -p.error))
+            error = error + abs(function.evaluate(order, *up) - function.evaluate(order, *down))
     return Estimate(value, error, max(p.method for p in args))
