@@ -271,11 +271,21 @@ def test_orthogonal_inputs_have_no_definite_kernel(phi, seed):
         assert "is not told from zero" in rule(entry)
 
 
-def test_linear_nets_have_few_definite_exponents():
-    """C^{1,1} of one hidden layer is there, C^{1,2} vanishes for want of a third weight."""
-    program = tp.trace(architectures.mlp, inputs=3, depth=1, phi=identity)
-    table = derive(program, [(0, 1), (1, 1)], data=BY_NAME["mlp"].data(3))
-    assert [entry.status for entry in table] == ["definite"] * 2
+@pytest.mark.parametrize("phi", [relu, tp.leaky_relu(Fraction(1, 4))], ids=lambda f: f.spec)
+@pytest.mark.parametrize("squares", [[1.0, 1.0], [0.3, 0.7, 2.0]])
+def test_a_jump_within_rounding_is_not_definite(phi, squares):
+    """relu'(⟨h, h⟩/n - 1) for |x|² = d0 is 0 or 1 at random; for |x|² = 4 d0 it is 1."""
+    root = tp.n ** Fraction(1, 2)
+
+    def net(x):
+        h = tp.linear("U", x)
+        return root * phi(tp.mean(h * h) - 1)
+
+    data = np.sqrt([squares])
+    (entry,) = derive(tp.trace(net), [(0, 1)], (0, 0), data=data)
+    assert entry.status == "upper bound"
+    (entry,) = derive(tp.trace(net), [(0, 1)], (0, 0), data=2 * data)
+    assert entry.status == "definite"
 
 
 def test_objects_have_constants():
