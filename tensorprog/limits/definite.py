@@ -25,7 +25,7 @@ from tensorprog.limits.expectations import METHODS, SAMPLING
 from tensorprog.limits.gaussian import UndecidedLimit
 from tensorprog.limits.interpreter import Interpreter
 from tensorprog.limits.kernels import every_parameter
-from tensorprog.limits.symbols import averages, deviations
+from tensorprog.limits.symbols import averages, deviations, roundings
 from tensorprog.limits.terms import Term
 from tensorprog.passes import correlation
 from tensorprog.passes.correlation import squared_norm
@@ -104,7 +104,8 @@ def decided(program: Program, entry: Entry, kappa: Fraction, data: Array, patien
                 by = "" if len(names) > 1 else f"_{names[0]} "
                 shown = f"‖∇{by}{name}‖²"
                 found, number = leading_part(gradient_norm(scalar, names), data, patience)
-                if number is not None and found.power * share + shift == entry.exponent:
+                sharp = entry.log_power == 0 and found.power * share + shift == entry.exponent
+                if number is not None and sharp:
                     break
     except UndecidedLimit as error:
         return _with_step(entry, f"no limit: {error}", name, str(entry))
@@ -119,7 +120,7 @@ def decided(program: Program, entry: Entry, kappa: Fraction, data: Array, patien
     assert power <= entry.exponent - shift, (
         f"{name} has a limit at n^{power}, above its bound n^{entry.exponent - shift}"
     )
-    sharp = replace(
+    definite = replace(
         entry,
         exponent=power + shift,
         log_power=Fraction(0),
@@ -129,7 +130,7 @@ def decided(program: Program, entry: Entry, kappa: Fraction, data: Array, patien
         constant_of=what,
     )
     told = f"{what} = {float(number.value):.6g} ± {float(number.error):.1g} ({method})"
-    return _with_step(sharp, f"{rule}: {told}", name, f"n^{power + shift} definite")
+    return _with_step(definite, f"{rule}: {told}", name, f"n^{power + shift} definite")
 
 
 def leading_part(program: Program, data: Array, patience: float) -> tuple[Term[int], Estimate | None]:
@@ -141,7 +142,8 @@ def leading_part(program: Program, data: Array, patience: float) -> tuple[Term[i
     if found.payload is None:
         return found, None
     symbols = {**deviations(interpreter), **averages(interpreter, data)}
-    return found, Evaluation(interpreter.equations, symbols, deadline=deadline)(found.payload)
+    errors = roundings(interpreter, data)
+    return found, Evaluation(interpreter.equations, symbols, deadline=deadline, errors=errors)(found.payload)
 
 
 def gradient_norm(scalar: Program, parameters: Sequence[str]) -> Program:
@@ -154,7 +156,7 @@ def gradient_norm(scalar: Program, parameters: Sequence[str]) -> Program:
 
 
 def _choices(scalar: Program) -> list[tuple[str, ...]]:
-    """Parameters whose gradient may decide: one vector, which is cheap and gives a lower bound, then all."""
+    """Parameters whose gradient may decide: one vector, cheap, gives a lower bound, enough for a bound without logs."""
     vectors = [name for name, node in scalar.parameters.items() if node.rows is None and node.cols is not None]
     return [*((name,) for name in vectors[:1]), tuple(scalar.parameters)]
 

@@ -93,6 +93,7 @@ class Evaluation:
     symbols: Mapping[str, ArrayLike]
     points: int = 2**14
     deadline: float = inf
+    errors: Mapping[str, float] = field(default_factory=dict)
     found: dict[int, Estimate] = field(default_factory=dict)
 
     def __call__(self, target: Value) -> Estimate:
@@ -109,7 +110,7 @@ class Evaluation:
             case Number(value):
                 return Estimate(float(value), 0.0)
             case Symbol(name):
-                return Estimate(_plain(np.asarray(self.symbols[name], dtype=np.float64)), 0.0)
+                return Estimate(_plain(np.asarray(self.symbols[name], dtype=np.float64)), self.errors.get(name, 0.0))
             case Sum(terms):
                 return _sum([(float(c), self.found[x]) for c, x in terms])
             case Product(factors):
@@ -182,4 +183,7 @@ def _applied(function: Function, order: tuple[int, ...], args: Sequence[Estimate
     for i, p in enumerate(args):
         slope = function.evaluate(tuple(k + (i == j) for j, k in enumerate(order)), *values)
         error = error + abs(slope) * p.error
+        if function.smoothness is not None:  # a jump within the error
+            up, down = ([*values[:i], p.value + e, *values[i + 1 :]] for e in (p.error, -p.error))
+            error = error + abs(function.evaluate(order, *up) - function.evaluate(order, *down))
     return Estimate(value, error, max(p.method for p in args))

@@ -99,6 +99,10 @@ class Interpreter:
         if random or isinstance(node, Parameter):
             what = f"depends on {random[0]!r}, which is random" if random else "is random"
             raise UndecidedLimit(f"the vector {name!r} of the data's dimension {what}; its limit is no constant")
+        scales = [c for c, _ in node.terms] if isinstance(node, LinComb) else []
+        scales += [x.coefficient for x in map(self.program.nodes.get, operands(node)) if isinstance(x, Constant)]
+        if any(c.power for c in scales):
+            raise UndecidedLimit(f"the vector {name!r} of the data's dimension carries a power of n; scale later")
         self.data.add(name)
 
     def _vector(self, name: str, node: Instruction) -> VectorTerm:
@@ -119,6 +123,7 @@ class Interpreter:
                 found, rests = list[Argument](), list[Bound | None]()
                 for x in args:
                     argument, rest = self._argument(name, x)
+                    _no_jump(name, node, argument == ScalarArgument(None) and rest is not None)
                     found.append(argument)
                     rests.append(rest)
                 rest = largest(rests)
@@ -166,8 +171,10 @@ class Interpreter:
         values = tuple(self._constant(name, x, self.scalars[x]) for x in node.args)
         if not node.function.regular and None in values:
             raise UndecidedLimit(f"{node.function.spec} at {name!r} is singular where its argument vanishes")
-        value = self.equations.apply(node.function, node.order, values)
-        return Term(ZERO, value, None if value is not None else (ZERO, 0))
+        for x, value in zip(node.args, values, strict=True):
+            _no_jump(name, node, value is None and _lower(self.scalars[x]) is not None)
+        found = self.equations.apply(node.function, node.order, values)
+        return Term(ZERO, found, None if found is not None else (ZERO, 0))
 
     # -- parts
 
@@ -302,3 +309,10 @@ class Interpreter:
 def _lower(term: Term[T]) -> Bound | None:
     """What of an argument of power 0 is not in its limit."""
     return term.rest if term.payload is None or term.power == 0 else term.size
+
+
+def _no_jump(name: str, node: Apply, vanishing: bool) -> None:
+    """Refuse a derivative that jumps at a kink, where its argument tends to 0 without being 0."""
+    smoothness = node.function.smoothness
+    if vanishing and smoothness is not None and sum(node.order) >= smoothness - 1:
+        raise UndecidedLimit(f"{node.function.spec} differentiated at {name!r} meets its kink: its argument tends to 0")

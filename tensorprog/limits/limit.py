@@ -15,7 +15,7 @@ from tensorprog.errors import ProgramError
 from tensorprog.limits.evaluate import Evaluation
 from tensorprog.limits.expectations import METHODS
 from tensorprog.limits.interpreter import Interpreter
-from tensorprog.limits.symbols import averages, deviations
+from tensorprog.limits.symbols import averages, deviations, roundings
 from tensorprog.limits.terms import Bound
 from tensorprog.limits.writing import equations_of, latex_of
 from tensorprog.program import Program
@@ -67,7 +67,8 @@ class Limit:
         if self.data is None:
             raise ProgramError("a limit has a value only for data; pass tp.limit(program, data)")
         symbols = {**deviations(self.interpreter), **averages(self.interpreter, self.data)}
-        found = Evaluation(self.interpreter.equations, symbols)(self.target)
+        errors = roundings(self.interpreter, self.data)
+        found = Evaluation(self.interpreter.equations, symbols, errors=errors)(self.target)
         return float(found.value), float(found.error), METHODS[found.method]
 
     @property

@@ -13,6 +13,7 @@ from tensorprog.program import Input, Instruction, Program, ancestors
 from tensorprog.readings.evaluate import Value, compute
 
 Array = NDArray[np.float64]
+EPS = float(np.finfo(float).eps)
 
 
 def deviations(interpreter: Interpreter) -> dict[str, Array]:
@@ -47,3 +48,14 @@ def averages(interpreter: Interpreter, data: Array) -> dict[str, Array]:
         symbol: np.mean(np.prod([vectors[name][0] for name in group], axis=0))
         for symbol, group in interpreter.grams.items()
     }
+
+
+def roundings(interpreter: Interpreter, data: Array) -> dict[str, float]:
+    """Bounds on the rounding errors of these averages, which may be all there is of those of orthogonal inputs."""
+    names = sorted({name for group in interpreter.grams.values() for name in group})
+    vectors = data_values(interpreter.program, names, [row[None] for row in data])
+    found = {}
+    for symbol, group in interpreter.grams.items():
+        sizes = np.prod([np.abs(vectors[name][0]) for name in group], axis=0)
+        found[symbol] = float(EPS * (len(sizes) + len(group)) * np.mean(sizes))
+    return found
