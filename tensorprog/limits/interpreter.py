@@ -36,8 +36,8 @@ from tensorprog.program import (
 
 T = TypeVar("T")
 ZERO = Fraction(0)
-SIGMA, COPIES = "σ_", "t"
-"""Symbols: the standard deviation of a parameter, and the correlation of copies."""
+COPIES = "t"
+"""The symbol of the correlation of copies; all others are averages over data."""
 VectorTerm = Term[Poly]
 ScalarTerm = Term[int]
 
@@ -201,8 +201,9 @@ class Interpreter:
         return self.equations.one if one == other else self.equations.symbol(COPIES)
 
     def _variance(self, name: str) -> Value:
-        sigma = self.equations.symbol(SIGMA + self._base(name))
-        return self.equations.multiply(sigma, sigma)
+        parameter = self.program.nodes[name]
+        assert isinstance(parameter, Parameter)
+        return self.equations.number(parameter.std**2)
 
     def _product(self, matrix: str, vector: str, transpose: bool) -> VectorTerm:
         parameter, kind = self.program.nodes[matrix], self.program.types[matrix]

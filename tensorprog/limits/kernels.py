@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from tensorprog.errors import DataError, ProgramError
 from tensorprog.limits.evaluate import Evaluation
 from tensorprog.limits.interpreter import Interpreter
-from tensorprog.limits.symbols import data_values, deviations
+from tensorprog.limits.symbols import data_values
 from tensorprog.limits.terms import Term
 from tensorprog.passes import correlation
 from tensorprog.passes.gradient import adjoints, contract, gradient
@@ -140,7 +140,7 @@ class _Matrix:
         def block(index: int) -> None:
             part = slice(starts[index], starts[index] + step)
             rest = slice(starts[index] if self.symmetric else 0, None)
-            symbols = {**deviations(self.interpreter), **self._averages(part, rest)}
+            symbols = self._averages(part, rest)
             result[part, rest] = Evaluation(self.interpreter.equations, symbols)(self.target).value
             if self.symmetric:
                 result[rest, part] = result[part, rest].T

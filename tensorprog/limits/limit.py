@@ -12,10 +12,11 @@ import sympy
 from numpy.typing import ArrayLike, NDArray
 
 from tensorprog.errors import ProgramError
-from tensorprog.limits.evaluate import Evaluation
+from tensorprog.limits.evaluate import Evaluation, reachable
 from tensorprog.limits.expectations import METHODS
 from tensorprog.limits.interpreter import Interpreter
-from tensorprog.limits.symbols import averages, deviations, roundings
+from tensorprog.limits.scalars import Symbol
+from tensorprog.limits.symbols import averages, roundings
 from tensorprog.limits.terms import Bound
 from tensorprog.limits.writing import equations_of, latex_of
 from tensorprog.program import Program
@@ -46,19 +47,28 @@ class Limit:
 
     @cached_property
     def equations(self) -> list[sympy.Eq]:
-        """The recursion, one equation for each expectation, the limit last; σ_P and averages over data are symbols."""
+        """The recursion, one equation for each expectation, the limit last; averages over the data are symbols."""
         return equations_of(self.interpreter.equations, self.target)
+
+    @property
+    def symbols(self) -> list[str]:
+        """What the limit depends on: averages over the data, as "⟨in0 in1⟩"."""
+        equations, targets = self.interpreter.equations, [] if self.target is None else [self.target]
+        nodes = (equations.nodes[x] for x in reachable(equations, targets))
+        return [node.name for node in nodes if isinstance(node, Symbol)]
 
     def latex(self) -> str:
         """The equations as an aligned LaTeX environment."""
         return latex_of(self.interpreter.equations, self.target)
 
     def compile(self) -> Callable[[Mapping[str, ArrayLike]], Array]:
-        """A function from symbols (arrays that broadcast) to the limit; each σ defaults to that of the program."""
-        defaults = deviations(self.interpreter)
+        """A function from symbols (averages over data; arrays broadcast) to the limit."""
 
         def compiled(symbols: Mapping[str, ArrayLike]) -> Array:
-            return np.asarray(Evaluation(self.interpreter.equations, {**defaults, **symbols})(self.target).value)
+            missing = [name for name in self.symbols if name not in symbols]
+            if missing:
+                raise ProgramError(f"no value for {', '.join(missing)}; give an average over the data for each symbol")
+            return np.asarray(Evaluation(self.interpreter.equations, symbols)(self.target).value)
 
         return compiled
 
@@ -66,7 +76,7 @@ class Limit:
     def _number(self) -> tuple[float, float, str]:
         if self.data is None:
             raise ProgramError("a limit has a value only for data; pass tp.limit(program, data)")
-        symbols = {**deviations(self.interpreter), **averages(self.interpreter, self.data)}
+        symbols = averages(self.interpreter, self.data)
         errors = roundings(self.interpreter, self.data)
         found = Evaluation(self.interpreter.equations, symbols, errors=errors)(self.target)
         return float(found.value), float(found.error), METHODS[found.method]

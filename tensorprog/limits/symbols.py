@@ -1,4 +1,4 @@
-"""What the symbols of a limit stand for: standard deviations of parameters, and averages over the data."""
+"""What the symbols of a limit stand for: averages over the data."""
 
 from __future__ import annotations
 
@@ -7,20 +7,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorprog.limits.interpreter import SIGMA, Interpreter
-from tensorprog.limits.scalars import Symbol
+from tensorprog.limits.interpreter import Interpreter
 from tensorprog.program import Input, Instruction, Program, ancestors
 from tensorprog.readings.evaluate import Value, compute
 
 Array = NDArray[np.float64]
 EPS = float(np.finfo(float).eps)
-
-
-def deviations(interpreter: Interpreter) -> dict[str, Array]:
-    """Values of the σ of all parameters."""
-    names = [node.name for node in interpreter.equations.nodes if isinstance(node, Symbol)]
-    found = [name for name in names if name.startswith(SIGMA)]
-    return {name: np.array(float(interpreter.program.parameters[name[len(SIGMA) :]].std)) for name in found}
 
 
 def data_values(program: Program, names: Sequence[str], data: Sequence[Array]) -> dict[str, Array]:

@@ -96,7 +96,7 @@ def _expression(node: Node, names: dict[int, sympy.Expr]) -> sympy.Expr:
 
 
 def symbol(name: str) -> sympy.Symbol:
-    """σ_W1 as it is; an average over data ⟨in0 in1⟩ as K_in0_in1."""
+    """An average over data ⟨in0 in1⟩ as K_in0_in1."""
     data = re.fullmatch(r"⟨(.*)⟩", name)
     return sympy.Symbol("K_" + data[1].replace(" ", "_"), real=True) if data else sympy.Symbol(name, positive=True)
 
