@@ -51,7 +51,7 @@ def assert_definite(case, orders, equal):
 
 
 def assert_constant(program, data, entry, samples, width=WIDTH):
-    """The constant is the mean at a finite width, within errors and 40/n of it, about one percent, for what is left of 1/n."""
+    """The constant is the mean at a finite width, within errors and 40/n of it for what is left of 1/n."""
     scalar = tp.correlation(program, entry.D, entry.d, entry.points)
     norm = "∇" in entry.constant_of
     power = entry.exponent * (2 if norm or entry.D else 1)
