@@ -173,7 +173,7 @@ def test_inputs_make_exponents_definite(run):
     bounds, _ = correlations(run, "derive mlp -o depth=2 --orders 0,1 0,2 1,1 2,0 --points 0 0 0")
     assert {k: v["exponent"] for k, v in bounds.items()} == {k: v["exponent"] for k, v in entries.items()}
     assert {v["status"] for v in bounds.values()} == {"upper bound"}
-    code, _, error = run("derive mlp --inputs x.npy --patience 0")
+    code, _, error = run("derive mlp --inputs x.npy --orders 0,1 --patience 0")
     assert code == 2 and "patience=0.0 must be a positive number of seconds" in error
 
 
