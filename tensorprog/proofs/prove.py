@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from math import factorial
 
 from numpy.typing import ArrayLike
 
@@ -47,20 +48,21 @@ def prove(
     if D > 1:
         raise OrderError(f"C^{{{D},{d}}} has bounds only, no limit to prove; take D = 0 or 1, or tp.derive for the bound")
     scalar = correlation(program, D, d, order.points)
-    proof = _Writer(program, scalar, order.factor, (D, d, order.points)).proof()
+    proof = _Writer(program, scalar, (D, d, order.points)).proof()
     return proof if data is None else proof.at(check_data(scalar, data))
 
 
 class _Writer:
     """Collects the steps of one proof."""
 
-    def __init__(self, source: Program, scalar: Program, factor: Fraction, order: tuple[int, int, tuple[int, ...]]):
-        self.source, self.scalar, self.factor, self.order = source, scalar, factor, order
+    def __init__(self, source: Program, scalar: Program, order: tuple[int, int, tuple[int, ...]]) -> None:
+        self.source, self.scalar, self.order = source, scalar, order
         (self.target,) = scalar.outputs.values()
         self.interpreters: dict[str, Interpreter] = {}
         self.programs = {WHOLE: Program(scalar.nodes, {"value": self.target})}
         self.steps: list[ProofStep] = []
         D, d, points = order
+        self.factor = Fraction(1, factorial(D) * factorial(d))
         self.name = f"C^{{{D},{d}}}({', '.join(f'x_{p}' for p in points)})"
         self.shown = f"‖{self.name}‖²" if D else self.name
         self.share = HALF if D else Fraction(1)
