@@ -85,7 +85,9 @@ def limit(step: ProofStep, runs: Runs) -> Outcome:
     drift = abs(extrapolated - float(means[-1]))
     tolerance = runs.critical * error + drift + step.error + 1e-12 * abs(step.value)
     apart = abs(extrapolated - step.value)
-    told = f"mean {means[-1]:.6g} at n = {b:.0f}, extrapolated {extrapolated:.6g} ± {error:.1g}, claimed {step.value:.6g}"
+    told = (
+        f"mean {means[-1]:.6g} at n = {b:.0f}, extrapolated {extrapolated:.6g} ± {error:.1g}, claimed {step.value:.6g}"
+    )
     if apart > tolerance:
         return "refuted", f"{told}: {apart:.2g} apart, {tolerance:.2g} allowed"
     spread, why = _spread(scaled, step.value, runs.critical)
@@ -164,7 +166,9 @@ def algebra(step: ProofStep, runs: Runs) -> Outcome:
     for term in step.dropped:
         values = [np.abs(_term(term, runs, i)) for i in range(len(whole))]
         size = step.power if term.size is None else term.size
-        law, why = _law([np.broadcast_to(x, w.shape) for x, w in zip(values, whole, strict=True)], size, runs, bound=True)
+        law, why = _law(
+            [np.broadcast_to(x, w.shape) for x, w in zip(values, whole, strict=True)], size, runs, bound=True
+        )
         if law != "confirmed":
             return law, f"{told}; dropped {term}: {why}"
     return word, told

@@ -49,7 +49,8 @@ class Proof:
         """The proof with the values of its limits at these data; a limit that vanishes there leaves a bound only."""
         array = check_data(self.programs[WHOLE], data)
         evaluations = {
-            key: Evaluation(x.equations, {**deviations(x), **averages(x, array)}) for key, x in self.interpreters.items()
+            key: Evaluation(x.equations, {**deviations(x), **averages(x, array)})
+            for key, x in self.interpreters.items()
         }
         steps = []
         for step in self.steps:

@@ -113,7 +113,9 @@ def _order(power: Fraction, little: bool) -> str:
 
 def _algebra(step: ProofStep) -> str:
     kept = " + ".join(map(str, step.kept)) or "0"
-    dropped = "; ".join(f"{term} = {'0' if term.size is None else _order(term.size, term.little)}" for term in step.dropped)
+    dropped = "; ".join(
+        f"{term} = {'0' if term.size is None else _order(term.size, term.little)}" for term in step.dropped
+    )
     smaller = f"; dropped, since smaller than n^{step.power}: {dropped}" if dropped else ""
     return f"{step.subject} = {kept}{' + …' if dropped else ''}, so {grown(step.power, step.subject)} → {_number(step)}{smaller}"
 
