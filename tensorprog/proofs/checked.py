@@ -19,9 +19,9 @@ from tensorprog.scaling.verdict import Word
 
 CHANCE = 1e-3
 """Of refuting any step of a true proof: shared among all comparisons (Bonferroni), for means that are normal."""
-ROUNDS, MORE = 2, 4  # steps that stay open are tested once more, with four times the samples
+ROUNDS, MORE = 3, 4  # steps that stay open are tested again, twice, each time with four times the samples
 COMPARISONS = 2  # at each width, for each step
-MARKS = {"confirmed": "✓", "refuted": "✗", "inconclusive": "?"}
+MARKS: dict[Word, str] = {"confirmed": "✓", "refuted": "✗", "inconclusive": "?"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +65,12 @@ class CheckedProof:
     @property
     def summary(self) -> str:
         """The counts, how they were found, and the chance of an error."""
+        counts = [f"{len(self._with(word))} {word}" for word in MARKS]
+        widths = ", ".join(map(str, self.widths))
         return (
-            f"{len(self.checks)} steps: {len(self.confirmed)} confirmed, {len(self.refuted)} refuted, "
-            f"{len(self.inconclusive)} inconclusive; {self.samples} initialisations (four times as many "
-            f"for steps open at first) at n = {', '.join(map(str, self.widths))}, seed {self.seed}; a true proof has a step refuted with a chance below "
-            f"{CHANCE:g}"
+            f"{len(self.checks)} steps: {', '.join(counts)}; {self.samples} initialisations at n = {widths}, up to "
+            f"{MORE ** (ROUNDS - 1)} times as many for steps that stay open, seed {self.seed}; a true proof has a step "
+            f"refuted with a chance below {CHANCE:g}"
         )
 
     def __str__(self) -> str:

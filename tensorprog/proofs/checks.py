@@ -1,4 +1,4 @@
-"""One test for each kind of step. A test may refute a true step only with the small chance that `Runs.critical` sets."""
+"""One test for each kind of step. A true step is refuted only with the small chance that `Runs.critical` sets."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ CLOSE = 0.05  # a value is confirmed when its tolerance is at most this share of
 PAIRS, WIDTH = 24, 16  # weights and width of sign flips
 NETS, NARROW = 5, 6  # weights and width of finite differences
 ROUNDING = 1e-7
+NOTHING = 1e-10  # times n^power: rounding errors, whose power of n says nothing
 INTERVAL = 1.96  # standard errors in an interval of `judge`
 
 
@@ -121,7 +122,7 @@ def zero(step: ProofStep, runs: Runs) -> Outcome:
     scale = float(np.abs(one).max()) or 1.0
     apart = float(np.abs(one + other).max()) / scale
     told = f"{PAIRS} pairs of flipped weights cancel to {apart:.1g} of the largest"
-    if apart > ROUNDING:
+    if apart > ROUNDING and apart * scale > NOTHING * ROUNDING:
         return "refuted", told.replace("cancel to", "do not cancel, they leave")
     for n, x in zip(runs.widths, runs.samples[step.subject], strict=True):
         if abs(x.mean()) > runs.critical * _error(x):
@@ -136,6 +137,9 @@ def bound(step: ProofStep, runs: Runs) -> Outcome:
 
 def _law(sizes: Sequence[Array], power: Fraction, runs: Runs, *, bound: bool) -> Outcome:
     """Quantiles of a size against n^power. Refuting takes the interval of `judge` and the critical value as well."""
+    largest = max(float(np.max(x) * n ** -float(power)) for x, n in zip(sizes, runs.n, strict=True))
+    if bound and largest < NOTHING:
+        return "confirmed", f"0 but for rounding: at most {largest:.1g}·n^{power}"
     found = judge(runs.widths, sizes, Exponent(power), bound=bound, margin=MARGIN, seed=runs.seed)
     low, high = found.interval
     told = f"exponent {found.slope:.3f} in [{low:.3f}, {high:.3f}], claimed {'at most ' if bound else ''}{power}"

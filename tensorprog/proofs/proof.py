@@ -74,8 +74,8 @@ class Proof:
         Parameters
         ----------
         data: as for `prove`; may be left out when the proof has values already, and must be the same then.
-        widths, samples: at least two widths, and initialisations at each; steps that these leave open get four times
-            as many. seed: of everything random.
+        widths, samples: at least two widths, and initialisations at each; steps that these leave open get four,
+            then sixteen times as many. seed: of everything random.
         progress: show a bar on a terminal.
         """
         from tensorprog.proofs.checked import verify

@@ -117,7 +117,8 @@ def _algebra(step: ProofStep) -> str:
         f"{term} = {'0' if term.size is None else _order(term.size, term.little)}" for term in step.dropped
     )
     smaller = f"; dropped, since smaller than n^{step.power}: {dropped}" if dropped else ""
-    return f"{step.subject} = {kept}{' + …' if dropped else ''}, so {grown(step.power, step.subject)} → {_number(step)}{smaller}"
+    more = " + …" if dropped else ""
+    return f"{step.subject} = {kept}{more}, so {grown(step.power, step.subject)} → {_number(step)}{smaller}"
 
 
 def _bound(step: ProofStep) -> str:
