@@ -10,7 +10,7 @@ from scipy import stats
 from tqdm import tqdm
 
 from tensorprog.errors import SamplingError
-from tensorprog.proofs.checks import TESTS, Runs
+from tensorprog.proofs.checks import Runs, test
 from tensorprog.proofs.proof import Proof
 from tensorprog.proofs.steps import GRADIENT, ProofStep
 from tensorprog.proofs.typeset import as_html, as_latex
@@ -112,7 +112,7 @@ def verify(proof: Proof, widths: Sequence[int], samples: int, seed: int, progres
     wanted = list(proof.steps)
     for again in range(ROUNDS):
         runs = _runs(proof, wanted, chosen, samples * MORE**again, seed, critical, progress)
-        found.update({step.number: Check(step, *TESTS[step.kind](step, runs)) for step in wanted})
+        found.update({step.number: Check(step, *test(step, runs)) for step in wanted})
         wanted = [step for step in wanted if found[step.number].verdict == "inconclusive"]
         if not wanted:
             break

@@ -131,7 +131,9 @@ def zero(step: ProofStep, runs: Runs) -> Outcome:
 
 
 def bound(step: ProofStep, runs: Runs) -> Outcome:
-    """Quantiles of the size over the widths."""
+    """Quantiles of the size over the widths; a sum must be that of its terms."""
+    if step.dropped and (apart := max(_left(step.dropped, step, runs))) > ROUNDING:
+        return "refuted", f"its terms leave {apart:.1g} of the whole: they are not its sum"
     return _law([np.abs(x) for x in runs.samples[step.subject]], step.power, runs, bound=True)
 
 
@@ -158,13 +160,13 @@ def algebra(step: ProofStep, runs: Runs) -> Outcome:
     if word == "refuted":
         return word, told
     whole = runs.samples[step.subject]
-    kept = [sum((_term(t, runs, i) for t in step.kept), np.zeros(1)) for i in range(len(whole))]
-    left = [np.abs(x - y) for x, y in zip(whole, kept, strict=True)]
-    share = [float(np.median(r) / np.median(np.abs(x))) for r, x in zip(left, whole, strict=True)]
-    told = f"{told}; the kept terms leave {share[0]:.1g} → {share[-1]:.1g} of the whole"
+    left, missing = _left(step.kept, step, runs), _left((*step.kept, *step.dropped), step, runs)
+    told = f"{told}; the kept terms leave {left[0]:.1g} → {left[-1]:.1g} of the whole"
+    if max(missing) > ROUNDING:
+        return "refuted", f"{told}, all terms together {max(missing):.1g}: they are not its sum"
     sizes = [t.size for t in step.dropped if t.size is not None]
     if not sizes:
-        return (word if max(share) < ROUNDING else "refuted"), told
+        return word, told
     if max(sizes) > step.power or any(t.size == step.power and not t.little for t in step.dropped):
         return "refuted", f"{told}; a dropped term of order n^{max(sizes)} is not smaller"
     for term in step.dropped:
@@ -176,6 +178,17 @@ def algebra(step: ProofStep, runs: Runs) -> Outcome:
         if law != "confirmed":
             return law, f"{told}; dropped {term}: {why}"
     return word, told
+
+
+def _left(terms: Sequence[Summand], step: ProofStep, runs: Runs) -> list[float]:
+    """What the subject less these terms is, as a share of the larger of the two, in the median over the samples."""
+    shares = []
+    for i, whole in enumerate(runs.samples[step.subject]):
+        parts = [_term(term, runs, i) for term in terms]
+        size = np.abs(whole) + sum((np.abs(part) for part in parts), np.zeros(1))
+        rest = np.abs(whole - sum(parts, np.zeros(1)))
+        shares.append(float(np.median(np.divide(rest, size, out=np.zeros_like(rest), where=size > 0))))
+    return shares
 
 
 def _term(term: Summand, runs: Runs, index: int) -> Array:
@@ -221,6 +234,14 @@ def conclusion(step: ProofStep, runs: Runs) -> Outcome:
     root = 2 if runs.order[0] else 1
     sizes = [np.abs(x) ** (1 / root) for x in runs.samples[WHOLE]]
     return _law(sizes, step.power, runs, bound=step.status != "definite")
+
+
+def test(step: ProofStep, runs: Runs) -> Outcome:
+    """The test for the kind of this step."""
+    later = [i for i in step.premises if not 1 <= i < step.number]
+    return (
+        ("refuted", f"it rests on step {later[0]}, which is not before it") if later else TESTS[step.kind](step, runs)
+    )
 
 
 TESTS: dict[str, Callable[[ProofStep, Runs], Outcome]] = {

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import sympy
 from numpy.typing import ArrayLike, NDArray
 
 from tensorprog.errors import DataError
@@ -15,7 +17,8 @@ from tensorprog.limits.expectations import METHODS
 from tensorprog.limits.interpreter import Interpreter
 from tensorprog.limits.symbols import averages, deviations
 from tensorprog.program import Program
-from tensorprog.proofs.steps import GRADIENT, WHOLE, ProofStep
+from tensorprog.proofs.equations import equations_of_steps, part_of
+from tensorprog.proofs.steps import WHOLE, ProofStep
 from tensorprog.proofs.typeset import as_html, as_latex
 from tensorprog.readings import check_data
 
@@ -45,6 +48,11 @@ class Proof:
         """The last step: the exponent, and whether it is definite."""
         return self.steps[-1]
 
+    @cached_property
+    def equations(self) -> list[sympy.Eq]:
+        """The kernel recursion behind the limits: e_i = E(…) for each expectation, and L_k = … for step k."""
+        return equations_of_steps(self.steps, self.interpreters)
+
     def at(self, data: ArrayLike) -> Proof:
         """The proof with the values of its limits at these data; a limit that vanishes there leaves a bound only."""
         array = check_data(self.programs[WHOLE], data)
@@ -55,7 +63,7 @@ class Proof:
         steps = []
         for step in self.steps:
             if step.payload is not None:
-                found = evaluations[GRADIENT if step.subject == GRADIENT else WHOLE](step.payload)
+                found = evaluations[part_of(step)](step.payload)
                 numbers = {"value": float(found.value), "error": float(found.error), "method": METHODS[found.method]}
                 step = replace(step, **numbers)  # type: ignore[arg-type]
             steps.append(step)

@@ -80,9 +80,9 @@ class Scalars:
             rule = "zero mean, and Poincaré" if flip else "sizes of what it reads"
             self._bounded(name, term.rest, rule, f"{POINCARE}; {NORMS}" if flip else NORMS)
 
-    def _bounded(self, name: str, rest: Bound | None, rule: str, source: str) -> None:
+    def _bounded(self, name: str, rest: Bound | None, rule: str, source: str, terms: tuple[Summand, ...] = ()) -> None:
         if rest is not None:
-            self._add(name, "bound", rule, source, power=rest[0], little=not rest[1])
+            self._add(name, "bound", rule, source, power=rest[0], little=not rest[1], dropped=terms)
 
     def _algebra(self, name: str, term: ScalarTerm) -> None:
         terms = self._summands(name)
@@ -93,7 +93,9 @@ class Scalars:
             sized = [(t.size, 1 - t.little) for t in terms if t.size is not None]
             sharper = term.rest is not None and bool(sized) and term.rest < max(sized)
             rule = "zero mean by a flip, and Poincaré" if sharper and flip else "the largest of its terms"
-            self._bounded(name, term.rest, rule, f"{POINCARE}; {NORMS}" if sharper else "algebra of bounds")
+            self._bounded(
+                name, term.rest, rule, f"{POINCARE}; {NORMS}" if sharper else "algebra of bounds", tuple(terms)
+            )
             return
         kept = tuple(t for t in terms if t.size == term.power and not t.little)
         dropped = tuple(t for t in terms if t not in kept)

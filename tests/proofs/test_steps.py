@@ -63,6 +63,20 @@ def test_without_data_limits_have_names():
     assert proof.at(DATA).steps == prove(net(2), 0, 1, data=DATA).steps
 
 
+def test_the_equations_are_numbered_together():
+    proof = prove(net(3), 0, 2, data=DATA)
+    left = [str(equation.lhs) for equation in proof.equations]
+    expectations = [name for name in left if name.startswith("e_")]
+    assert expectations == [f"e_{i}" for i in range(len(expectations))]
+    limits = [name for name in left if name.startswith("L_")]
+    assert limits == [f"L_{step.number}" for step in proof.steps if step.payload is not None]
+    known: set[str] = set()
+    for equation in proof.equations:
+        used = {str(s) for s in equation.rhs.free_symbols if str(s).startswith("e_")}
+        assert used <= known
+        known.add(str(equation.lhs))
+
+
 def test_what_vanishes_at_the_data_is_no_lower_bound():
     proof = prove(trace(mlp, inputs=2, depth=1, phi=erf), 0, 1, data=np.eye(2))
     assert proof.conclusion.status == "an upper bound"

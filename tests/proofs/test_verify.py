@@ -126,14 +126,24 @@ def test_a_dropped_term_that_is_not_smaller():
 
 def test_a_forgotten_term():
     i = first(NTK, "algebra")
-    assert_caught(falsified(NTK, i, kept=NTK.steps[i].kept[1:]), i, "of the whole")
+    assert_caught(falsified(NTK, i, kept=NTK.steps[i].kept[1:]), i, "not its sum")
 
 
 def test_a_wrong_coefficient_of_a_kept_term():
     i = first(MIXED, "algebra")
     head, *others = MIXED.steps[i].kept
     wrong = replace(head, coefficient=head.coefficient * 2)
-    assert_caught(falsified(MIXED, i, kept=(wrong, *others)), i, "of the whole")
+    assert_caught(falsified(MIXED, i, kept=(wrong, *others)), i, "not its sum")
+
+
+def test_a_bound_of_a_sum_that_is_not_this_sum():
+    i = first(EVEN, "bound", subject="S")
+    assert_caught(falsified(EVEN, i, dropped=EVEN.steps[i].dropped[1:]), i, "not its sum")
+
+
+def test_a_step_that_rests_on_a_later_one():
+    i = first(NTK, "algebra")
+    assert_caught(falsified(NTK, i, premises=(2, i + 1)), i, "not before it")
 
 
 def test_poincare_with_half_of_the_gradient_norm():
