@@ -13,7 +13,7 @@ from scipy import stats
 from tensorprog.exponents import Exponent
 from tensorprog.program import Program
 from tensorprog.proofs.steps import GRADIENT, WHOLE, ProofStep, Summand
-from tensorprog.proofs.weights import Differences, drawn, flipped, smallest_width, values
+from tensorprog.proofs.weights import Differences, drawn, flipped, smallest_width, squared_gradient, values
 from tensorprog.scaling.verdict import Word, judge
 
 Array = NDArray[np.float64]
@@ -21,7 +21,7 @@ Outcome = tuple[Word, str]
 MARGIN = 0.15
 CLOSE = 0.05  # a value is confirmed when its tolerance is at most this share of it
 PAIRS, WIDTH = 24, 16  # weights and width of sign flips
-NETS, NARROW = 5, 6  # weights and width of finite differences
+NETS, NARROW, DIFFERENT = 5, 6, 1e-2  # weights and width of finite differences, and what they must agree to
 ROUNDING = 1e-7
 NOTHING = 1e-10  # times n^power: rounding errors, whose power of n says nothing
 INTERVAL = 1.96  # standard errors in an interval of `judge`
@@ -71,7 +71,7 @@ def definition(step: ProofStep, runs: Runs) -> Outcome:
     scale = float(np.median(np.abs(expected))) or 1.0
     apart = float(np.median(np.abs(found - expected))) / scale
     told = f"median difference from finite differences at width {width}, {NETS} nets: {apart:.1g} of the value"
-    return ("confirmed" if apart < 1e-2 else "refuted"), told
+    return ("confirmed" if apart < DIFFERENT else "refuted"), told
 
 
 def limit(step: ProofStep, runs: Runs) -> Outcome:
@@ -199,14 +199,32 @@ def _term(term: Summand, runs: Runs, index: int) -> Array:
 
 
 def poincare(step: ProofStep, runs: Runs) -> Outcome:
-    """The mean square against the mean of the gradient's squared norm, on the same weights, at every width."""
+    """The gradient by finite differences; then both means on the same weights, at every width."""
+    apart = _gradient_error(step, runs)
+    if apart > DIFFERENT:
+        return "refuted", f"G is {apart:.1g} of itself away from finite differences of S at width {NARROW} or so"
     ratios = []
     for n, s, g in zip(runs.widths, runs.samples[WHOLE], runs.samples[GRADIENT], strict=True):
         excess = s**2 - float(step.factor) * g
         ratios.append(f"{np.mean(s**2) / np.mean(g):.3f}")
         if excess.mean() > runs.critical * _error(excess):
             return "refuted", f"E S²/E G = {ratios[-1]} at n = {n}, more than {step.factor}"
-    return "confirmed", f"E S²/E G = {', '.join(ratios)}, at most {step.factor} within errors"
+    told = f"E S²/E G = {', '.join(ratios)}, at most {step.factor} within errors"
+    return "confirmed", f"{told}; G agrees with finite differences to {apart:.1g}"
+
+
+def _gradient_error(step: ProofStep, runs: Runs) -> float:
+    """The relative difference of G from finite differences of S, in the median over a few small nets."""
+    whole, square = runs.programs[WHOLE], runs.programs[GRADIENT]
+    width = smallest_width(whole, NARROW)
+    weights = drawn(whole, width, runs.data.shape[-1], NETS, runs.seed)
+    shares = []
+    for i in range(NETS):
+        one = {name: entries[i : i + 1] for name, entries in weights.items()}
+        expected = squared_gradient(whole, runs.data, width, one, step.parameters)
+        found = float(values(square, runs.data, width, {k: one[k] for k in square.parameters})[0])
+        shares.append(abs(found - expected) / (abs(expected) or 1.0))
+    return float(np.median(shares))
 
 
 def lower(step: ProofStep, runs: Runs) -> Outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from fractions import Fraction
 from math import factorial
@@ -9,7 +10,7 @@ from math import factorial
 from numpy.typing import ArrayLike
 
 from tensorprog.errors import OrderError, ProgramError
-from tensorprog.limits.definite import gradient_norm
+from tensorprog.limits.definite import PATIENCE, gradient_norm
 from tensorprog.limits.gaussian import UndecidedLimit
 from tensorprog.limits.interpreter import Interpreter
 from tensorprog.passes import correlation
@@ -30,7 +31,13 @@ FLOOR = 0.02  # the constant with which a lower bound is tested
 
 
 def prove(
-    program: Program, D: int, d: int, points: Sequence[int] | None = None, *, data: ArrayLike | None = None
+    program: Program,
+    D: int,
+    d: int,
+    points: Sequence[int] | None = None,
+    *,
+    data: ArrayLike | None = None,
+    patience: float = PATIENCE,
 ) -> Proof:
     """The derivation of the exponent of C^{D,d}, D ≤ 1, as numbered steps that `Proof.verify` can test one by one.
 
@@ -39,6 +46,7 @@ def prove(
     program: from `tp.trace`. D, d: free and contracted slots. points: which traced inputs x_0…x_d are.
     data: (inputs, d0) or (inputs, positions, d0), for the values of the limits; without them a limit that is not zero
         as a formula is taken to be not zero.
+    patience: seconds for the limits; what takes longer leaves an upper bound.
 
     Raises OrderError for orders the program cannot have and for D = 2, DataError for data that do not fit.
     """
@@ -50,15 +58,17 @@ def prove(
             f"C^{{{D},{d}}} has bounds only, no limit to prove; take D = 0 or 1, or tp.derive for the bound"
         )
     scalar = correlation(program, D, d, order.points)
-    proof = _Writer(program, scalar, (D, d, order.points)).proof()
+    proof = _Writer(program, scalar, (D, d, order.points), time.monotonic() + patience).proof()
     return proof if data is None else proof.at(check_data(scalar, data))
 
 
 class _Writer:
     """Collects the steps of one proof."""
 
-    def __init__(self, source: Program, scalar: Program, order: tuple[int, int, tuple[int, ...]]) -> None:
-        self.source, self.scalar, self.order = source, scalar, order
+    def __init__(
+        self, source: Program, scalar: Program, order: tuple[int, int, tuple[int, ...]], deadline: float
+    ) -> None:
+        self.source, self.scalar, self.order, self.deadline = source, scalar, order, deadline
         (self.target,) = scalar.outputs.values()
         self.interpreters: dict[str, Interpreter] = {}
         self.programs = {WHOLE: Program(scalar.nodes, {"value": self.target})}
@@ -71,7 +81,7 @@ class _Writer:
 
     def proof(self) -> Proof:
         sizes = proved_sizes(self.scalar)
-        interpreter = self.interpreters[WHOLE] = Interpreter(self.scalar, sizes)
+        interpreter = self.interpreters[WHOLE] = Interpreter(self.scalar, sizes, deadline=self.deadline)
         definition = "the program of the correlation, by forward and reverse differentiation"
         self._add("definition", definition, DEFINITION, (), WHOLE, self.shown, factor=self.factor)
         try:
@@ -131,7 +141,7 @@ class _Writer:
         choices = [(vectors[0],)] if list(flip) == vectors[:1] else []
         for names in [*choices, tuple(parameters)]:
             program = gradient_norm(self.scalar, names)
-            interpreter = Interpreter(program, proved_sizes(program))
+            interpreter = Interpreter(program, proved_sizes(program), deadline=self.deadline)
             (target,) = program.outputs.values()
             found = interpreter.limit(target)
             if found.payload is not None:

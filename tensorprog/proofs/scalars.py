@@ -10,6 +10,7 @@ from tensorprog.limits.terms import Bound, times
 from tensorprog.program import Apply, Coefficient, Constant, LinComb, Moment, Multiply, Parameter, Program, operands
 from tensorprog.program.types import ONE
 from tensorprog.proofs.steps import WHOLE, ProofStep, Summand
+from tensorprog.readings.sizes import node_sizes
 from tensorprog.readings.symmetry import odd_flip
 
 MASTER = "Yang, arXiv 2009.10685, Theorem 2.10"
@@ -26,6 +27,7 @@ class Scalars:
 
     def __init__(self, program: Program, interpreter: Interpreter, target: str, offset: int) -> None:
         self.program, self.interpreter, self.target, self.offset = program, interpreter, target, offset
+        self.plain = node_sizes(program.nodes, program.types)
         self.needed: dict[str, None] = {}
         self._steps: list[ProofStep] = []
         self._number: dict[str, tuple[int, ...]] = {}
@@ -77,8 +79,9 @@ class Scalars:
             flip = odd_flip(self.program.nodes, [name])
             if flip:
                 self._add(name, "zero", "a flip that keeps the law", SIGNS, flips=tuple(sorted(flip)))
-            rule = "zero mean, and Poincaré" if flip else "sizes of what it reads"
-            self._bounded(name, term.rest, rule, f"{POINCARE}; {NORMS}" if flip else NORMS)
+            sharper = term.rest is not None and term.rest[0] < self.plain[name].power
+            rule = "zero mean, and Poincaré" if flip and sharper else "sizes of what it reads"
+            self._bounded(name, term.rest, rule, f"{POINCARE}; {NORMS}" if flip and sharper else NORMS)
 
     def _bounded(self, name: str, rest: Bound | None, rule: str, source: str, terms: tuple[Summand, ...] = ()) -> None:
         if rest is not None:

@@ -52,6 +52,23 @@ def values(program: Program, data: Array, width: int, weights: Mapping[str, Arra
     return np.broadcast_to(value, (len(next(iter(weights.values()))),)).astype(np.float64)
 
 
+def squared_gradient(
+    program: Program, data: Array, width: int, weights: Mapping[str, Array], names: Sequence[str]
+) -> float:
+    """‖∇S‖² of a scalar program by the unit-variance Gaussians of some parameters, by central differences."""
+    total = 0.0
+    for name in names:
+        entries = weights[name]
+        unit = np.eye(entries.size).reshape(entries.size, *entries.shape[1:])
+        found = []
+        for h in (STEP, STEP / 2):
+            same = {k: np.broadcast_to(v, (entries.size, *v.shape[1:])) for k, v in weights.items()}
+            ahead, behind = (values(program, data, width, {**same, name: entries + s * h * unit}) for s in (1, -1))
+            found.append((ahead - behind) / (2 * h))
+        total += float(np.sum(((4 * found[1] - found[0]) / 3) ** 2))
+    return total
+
+
 def flipped(weights: Mapping[str, Array], names: Sequence[str]) -> dict[str, Array]:
     """The weights with the signs of some parameters turned."""
     return {name: -entries if name in names else entries for name, entries in weights.items()}

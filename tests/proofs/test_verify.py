@@ -152,6 +152,14 @@ def test_poincare_with_half_of_the_gradient_norm():
     assert_caught(falsified(OUTPUT, i, factor=HALF), i, "more than 1/2")
 
 
+def test_poincare_with_a_gradient_that_is_none():
+    i = first(EVEN, "poincaré")
+    programs = {**EVEN.programs, "G": EVEN.programs["S"]}
+    checked = replace(EVEN, programs=programs).verify(widths=SMALL, samples=50)
+    assert checked.refuted[0].step.number == i + 1
+    assert "away from finite differences" in checked.refuted[0].reason
+
+
 def test_a_lower_bound_that_is_too_large():
     i = first(EVEN, "lower bound")
     assert_caught(falsified(EVEN, i, value=2.0), i, "less than 2")
@@ -186,6 +194,15 @@ def test_differences_of_a_quadratic_net_are_exact():
     u, v, x = weights["U"][0] / np.sqrt(3), weights["v"][0].ravel() / 2, DATA[0]
     kernel = float(np.sum((u @ x) ** 2) / 4 + np.sum(v**2) * (x @ x) / 3)
     assert oracle.correlation(0, (0, 0)) == pytest.approx(kernel, rel=1e-6)
+
+
+@pytest.mark.long
+def test_true_proofs_are_not_refuted():
+    """At few samples and small widths steps stay open, but none is refuted, whatever the seed."""
+    for found, widths in ((NTK, SMALL), (OUTPUT, SMALL), (EVEN, SMALL), (MIXED, (64, 256)), (EVEN, (32, 64, 128))):
+        for seed in range(6):
+            checked = found.verify(widths=widths, samples=100, seed=seed)
+            assert not checked.refuted, str(checked)
 
 
 def test_flips_are_exact():
