@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from fractions import Fraction
 from math import factorial
+from typing import Any
 
 from numpy.typing import ArrayLike
 
@@ -18,7 +19,7 @@ from tensorprog.passes.correlation import order_of
 from tensorprog.program import Parameter, Program
 from tensorprog.proofs.proof import Proof
 from tensorprog.proofs.scalars import MASTER, NORMS, POINCARE, Scalars
-from tensorprog.proofs.steps import GRADIENT, WHOLE, ProofStep
+from tensorprog.proofs.steps import GRADIENT, WHOLE, Kind, ProofStep
 from tensorprog.readings import check_data
 from tensorprog.readings.derive import kinked, proved_sizes
 from tensorprog.readings.symmetry import odd_flip
@@ -168,7 +169,9 @@ class _Writer:
         )
         return Proof(tuple(self.steps), self.source, self.order, self.programs, self.interpreters, None)
 
-    def _add(self, kind, rule, source, premises, subject, shown, **more) -> int:  # type: ignore[no-untyped-def]
+    def _add(
+        self, kind: Kind, rule: str, source: str, premises: Sequence[int], subject: str, shown: str, **more: Any
+    ) -> int:
         number = len(self.steps) + 1
         self.steps.append(ProofStep(number, kind, rule, source, tuple(premises), subject, shown, **more))
         return number

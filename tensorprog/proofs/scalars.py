@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 from tensorprog.limits.interpreter import Interpreter, ScalarTerm
 from tensorprog.limits.terms import Bound, times
 from tensorprog.program import Apply, Coefficient, Constant, LinComb, Moment, Multiply, Parameter, Program, operands
 from tensorprog.program.types import ONE
-from tensorprog.proofs.steps import WHOLE, ProofStep, Summand
+from tensorprog.proofs.steps import WHOLE, Kind, ProofStep, Summand
 from tensorprog.readings.sizes import node_sizes
 from tensorprog.readings.symmetry import odd_flip
 
@@ -103,15 +104,15 @@ class Scalars:
         kept = tuple(t for t in terms if t.size == term.power and not t.little)
         dropped = tuple(t for t in terms if t not in kept)
         rule = "the terms of the largest power stay; the others are proved smaller"
-        more = {"power": term.power, "payload": term.payload, "kept": kept, "dropped": dropped}
+        more: dict[str, Any] = {"power": term.power, "payload": term.payload, "kept": kept, "dropped": dropped}
         self._add(name, "algebra", rule if dropped else "sums and products of limits", "continuous mapping", **more)
 
-    def _add(self, name: str, kind: str, rule: str, source: str, **more: object) -> None:
+    def _add(self, name: str, kind: Kind, rule: str, source: str, **more: Any) -> None:
         number = self.offset + len(self._steps) + 1
         premises = self._number[name] or (1,)
         subject = WHOLE if name == self.target else name
-        step = ProofStep(number, kind, rule, source, premises, subject, self._formula(name))  # type: ignore[arg-type]
-        self._steps.append(replace(step, **more))  # type: ignore[arg-type]
+        step = ProofStep(number, kind, rule, source, premises, subject, self._formula(name))
+        self._steps.append(replace(step, **more))
         self._number[name] = (number,)
         self.needed[name] = None
 
