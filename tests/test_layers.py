@@ -21,6 +21,7 @@ LAYERS = (
     "limits",
     "architectures",
     "scaling",
+    "proofs",
     "report",
     "cli",
 )

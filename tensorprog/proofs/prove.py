@@ -1,0 +1,177 @@
+"""`prove`: the exponent of a derivative correlation as numbered steps, from the leading parts of all its scalars."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from fractions import Fraction
+from math import factorial
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from tensorprog.errors import OrderError, ProgramError
+from tensorprog.limits.definite import PATIENCE, gradient_norm
+from tensorprog.limits.gaussian import UndecidedLimit
+from tensorprog.limits.interpreter import Interpreter
+from tensorprog.passes import correlation
+from tensorprog.passes.correlation import order_of
+from tensorprog.program import Parameter, Program
+from tensorprog.proofs.proof import Proof
+from tensorprog.proofs.scalars import MASTER, NORMS, POINCARE, Scalars
+from tensorprog.proofs.steps import GRADIENT, WHOLE, Kind, ProofStep
+from tensorprog.readings import check_data
+from tensorprog.readings.derive import kinked, proved_sizes
+from tensorprog.readings.symmetry import odd_flip
+
+HALF = Fraction(1, 2)
+DEFINITION = "Shem-Ur and Oz, arXiv 2401.04013, Definition 3.1"
+ZYGMUND = "Paley and Zygmund 1932"
+MEANING = "Shem-Ur and Oz, arXiv 2401.04013, Definition 2.1"
+FLOOR = 0.02  # the constant with which a lower bound is tested
+
+
+def prove(
+    program: Program,
+    D: int,
+    d: int,
+    points: Sequence[int] | None = None,
+    *,
+    data: ArrayLike | None = None,
+    patience: float = PATIENCE,
+) -> Proof:
+    """The derivation of the exponent of C^{D,d}, D ≤ 1, as numbered steps that `Proof.verify` can test one by one.
+
+    Parameters
+    ----------
+    program: from `tp.trace`. D, d: free and contracted slots. points: which traced inputs x_0…x_d are.
+    data: (inputs, d0) or (inputs, positions, d0), for the values of the limits; without them a limit that is not zero
+        as a formula is taken to be not zero.
+    patience: seconds for the limits; what takes longer leaves an upper bound.
+
+    Raises OrderError for orders the program cannot have and for D = 2, DataError for data that do not fit.
+    """
+    if not isinstance(program, Program):
+        raise ProgramError(f"{program!r} is not a Program; pass what tp.trace returns")
+    order = order_of(program, D, d, points)
+    if D > 1:
+        raise OrderError(
+            f"C^{{{D},{d}}} has bounds only, no limit to prove; take D = 0 or 1, or tp.derive for the bound"
+        )
+    scalar = correlation(program, D, d, order.points)
+    proof = _Writer(program, scalar, (D, d, order.points), time.monotonic() + patience).proof()
+    return proof if data is None else proof.at(check_data(scalar, data))
+
+
+class _Writer:
+    """Collects the steps of one proof."""
+
+    def __init__(
+        self, source: Program, scalar: Program, order: tuple[int, int, tuple[int, ...]], deadline: float
+    ) -> None:
+        self.source, self.scalar, self.order, self.deadline = source, scalar, order, deadline
+        (self.target,) = scalar.outputs.values()
+        self.interpreters: dict[str, Interpreter] = {}
+        self.programs = {WHOLE: Program(scalar.nodes, {"value": self.target})}
+        self.steps: list[ProofStep] = []
+        D, d, points = order
+        self.factor = Fraction(1, factorial(D) * factorial(d))
+        self.name = f"C^{{{D},{d}}}({', '.join(f'x_{p}' for p in points)})"
+        self.shown = f"‖{self.name}‖²" if D else self.name
+        self.share = HALF if D else Fraction(1)
+
+    def proof(self) -> Proof:
+        sizes = proved_sizes(self.scalar)
+        interpreter = self.interpreters[WHOLE] = Interpreter(self.scalar, sizes, deadline=self.deadline)
+        definition = "the program of the correlation, by forward and reverse differentiation"
+        self._add("definition", definition, DEFINITION, (), WHOLE, self.shown, factor=self.factor)
+        try:
+            found = interpreter.limit(self.target)
+        except UndecidedLimit as error:
+            power = Fraction(sizes[self.target].power)
+            self._add("bound", f"norm calculus; no limit: {error}", NORMS, (1,), WHOLE, self.shown, power=power)
+            return self._concluded(power, "an upper bound")
+        last = self._scalars(interpreter)
+        if found.payload is not None:
+            return self._concluded(found.power, "definite", last)
+        flip = odd_flip(self.scalar.nodes, [self.target])
+        power = Fraction(0) if found.rest is None else found.rest[0]
+        if found.rest is None or not flip or self.order[0] or kinked(self.scalar.nodes, self.scalar.parameters):
+            return self._concluded(power, "an upper bound", last)
+        return self._fluctuation(tuple(sorted(flip)), last, power)
+
+    def _scalars(self, interpreter: Interpreter) -> int:
+        """Steps for the scalars; the number of the one that carries the correlation."""
+        writer = Scalars(self.scalar, interpreter, self.target, len(self.steps))
+        self.steps += writer.steps()
+        self.programs.update({name: self._single(name) for name in writer.needed})
+        return len(self.steps)
+
+    def _single(self, name: str) -> Program:
+        return Program(self.scalar.nodes, {"value": name, "whole": self.target}).restricted(["value"])
+
+    def _fluctuation(self, flip: tuple[str, ...], last: int, bound: Fraction) -> Proof:
+        """Zero mean, Poincaré above, and the gradient's limit below."""
+        rule = "the flip keeps the law of the Gaussians"
+        odd = self._add("symmetry", rule, "sign symmetry of N(0, 1)", (1,), WHOLE, self.shown, flips=flip)
+        try:
+            found, names = self._gradient(flip)
+        except UndecidedLimit:
+            found, names = None, ()
+        if found is None:
+            return self._concluded(bound, "an upper bound", last)
+        by = f"_{names[0]}" if len(names) == 1 else ""
+        shown = f"‖∇{by} S‖²"
+        rule = "the mean over the flipped Gaussians is zero, so the mean square is at most that of the gradient"
+        above = self._add("poincaré", rule, POINCARE, (odd,), WHOLE, shown, parameters=names)
+        power, payload = found
+        rule = "the Master Theorem for the program of the gradient, average by average as above"
+        limit = self._add("limit", rule, MASTER, (1,), GRADIENT, shown, power=power, payload=payload)
+        rule = (
+            "Var S = ∫₀¹ E⟨∇S(θ), ∇S(θ_t)⟩ dt, whose integrand tends to a power series in t with coefficients ≥ 0, "
+            "continuous and positive at t = 1"
+        )
+        source = "Poincaré–Mehler formula (Houdré and Kagan 1995)"
+        below = self._add("lower bound", rule, source, (odd, limit), WHOLE, shown, value=FLOOR, parameters=names)
+        return self._concluded(power * HALF, "definite", above, limit, below)
+
+    def _gradient(self, flip: tuple[str, ...]) -> tuple[tuple[Fraction, int] | None, tuple[str, ...]]:
+        """Power and limit of the gradient's squared norm, by the flipped vector where one is enough."""
+        parameters = self.scalar.parameters
+        vectors = [name for name in flip if parameters[name].rows is None and parameters[name].cols is not None]
+        choices = [(vectors[0],)] if list(flip) == vectors[:1] else []
+        for names in [*choices, tuple(parameters)]:
+            program = gradient_norm(self.scalar, names)
+            interpreter = Interpreter(program, proved_sizes(program), deadline=self.deadline)
+            (target,) = program.outputs.values()
+            found = interpreter.limit(target)
+            if found.payload is not None:
+                self.interpreters[GRADIENT] = interpreter
+                nodes = {k: parameters[k] if isinstance(v, Parameter) else v for k, v in program.nodes.items()}
+                self.programs[GRADIENT] = Program(nodes, {"value": target})
+                return (found.power, found.payload), names
+        return None, ()
+
+    def _concluded(self, power: Fraction, status: str, *premises: int) -> Proof:
+        power = power * self.share
+        if status != "definite":
+            rule = "only the bound is known"
+        elif len(premises) > 1:
+            rule = (
+                "E(S - ES)⁴ ≤ c E‖∇S‖⁴ and bounded moments of the gradient: |S| ≥ ε n^power with a probability that "
+                "stays positive, and not more than a constant times it"
+            )
+        else:
+            rule = "a limit that is not zero bounds from both sides"
+        source = f"{ZYGMUND}; {MEANING}" if len(premises) > 1 else MEANING
+        self._add(
+            "conclusion", rule, source, premises or (len(self.steps),), WHOLE, self.name, power=power, status=status
+        )
+        return Proof(tuple(self.steps), self.source, self.order, self.programs, self.interpreters, None)
+
+    def _add(
+        self, kind: Kind, rule: str, source: str, premises: Sequence[int], subject: str, shown: str, **more: Any
+    ) -> int:
+        number = len(self.steps) + 1
+        self.steps.append(ProofStep(number, kind, rule, source, tuple(premises), subject, shown, **more))
+        return number
