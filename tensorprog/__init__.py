@@ -41,6 +41,7 @@ from tensorprog.program import (
     readout,
     trace,
 )
+from tensorprog.proofs import Proof, prove
 from tensorprog.readings import sample
 from tensorprog.report import verify
 from tensorprog.version import VERSION as __version__
@@ -52,6 +53,7 @@ __all__ = [
     "Fluctuation",
     "Limit",
     "Program",
+    "Proof",
     "__version__",
     "abc",
     "correlation",
@@ -71,6 +73,7 @@ __all__ = [
     "n",
     "polynomial",
     "power",
+    "prove",
     "readout",
     "relu",
     "sample",
