@@ -1,4 +1,4 @@
-"""The command line: list, show, derive, verify.
+"""The command line: list, show, derive, prove, verify.
 
 Exit codes: 0 when nothing is refuted, 1 when an exponent is, 2 for whatever cannot be run, 130 after Ctrl-C. With
 --json, standard output holds one JSON object and nothing else; messages and progress go to standard error.
@@ -10,7 +10,6 @@ import io
 import json as interchange
 import math
 import os
-import re
 import shlex
 import sys
 import time
@@ -19,15 +18,29 @@ from concurrent.futures import BrokenExecutor
 from pathlib import Path
 from typing import Annotated, Literal
 
-from cyclopts import App, CycloptsError, Parameter, Token
+from cyclopts import App, CycloptsError, Parameter
 
 from tensorprog.architectures import ARCHITECTURES
 from tensorprog.architectures._loading import load
+from tensorprog.cli.arguments import (
+    Architecture,
+    Folder,
+    Format,
+    Json,
+    Options,
+    Orders,
+    Patience,
+    Points,
+    Positions,
+    Preset,
+    Whole,
+)
+from tensorprog.cli.proving import prove_
 from tensorprog.cli.study import MAX_INPUTS, Study
 from tensorprog.cli.texts import first_given, read_bytes, read_kappa, read_widths, scaled
 from tensorprog.errors import OrderError, SamplingError, TensorProgramError
 from tensorprog.limits.definite import PATIENCE, derive
-from tensorprog.program import PRESETS, Program
+from tensorprog.program import Program
 from tensorprog.readings.team import cores
 from tensorprog.report import Report, verify
 from tensorprog.version import VERSION
@@ -35,35 +48,6 @@ from tensorprog.version import VERSION
 STORE = "samples.sqlite"
 GOOD, REFUTED, WRONG, BROKEN_PIPE, INTERRUPTED = 0, 1, 2, 141, 130
 
-
-def _whole(_: object, tokens: Sequence[Token]) -> int:
-    """An integer written as one; by default 2.7 would become 2."""
-    if not re.fullmatch(r"[+-]?\d{1,18}", tokens[0].value, re.ASCII):
-        raise ValueError(f"{tokens[0].value!r} is no integer")
-    return int(tokens[0].value)
-
-
-Whole = Annotated[int, Parameter(converter=_whole)]
-Architecture = Annotated[
-    str, Parameter(name="ARCH", help="A name from `tensorprog list`, or path/to/file.py:function.")
-]
-Options = Annotated[
-    list[str] | None,
-    Parameter(name=["--option", "-o"], negative="", help="Option of the architecture, name=value; repeat for more."),
-]
-Positions = Annotated[Whole | None, Parameter(help="Positions of a sequence architecture, instead of its default.")]
-Preset = Annotated[str | None, Parameter(name="--abc", help=f"Parametrisation of all weights: {', '.join(PRESETS)}.")]
-Orders = Annotated[
-    list[str] | None, Parameter(consume_multiple=True, negative="", help="Pairs D,d such as 0,2 1,1; all by default.")
-]
-Points = Annotated[
-    list[int] | None,
-    Parameter(consume_multiple=True, negative="", help="Which inputs x_0 x_1 … are, repeats allowed: 0 0 0."),
-]
-Patience = Annotated[float, Parameter(help="Seconds for the limit of one order; what takes longer stays a bound.")]
-Folder = Annotated[Path | None, Parameter(help="Folder for the results, made when missing.")]
-Json = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object and nothing else.")]
-Format = Literal["text", "json", "mermaid", "graphviz", "svg"]
 
 EXAMPLES = {
     "list": ("tensorprog list",),
@@ -77,6 +61,10 @@ EXAMPLES = {
         "tensorprog derive mlp -o depth=2 -o phi=tanh --orders 0,2 1,1 --derivations",
         "tensorprog derive mlp --abc mup --kappa 0 --points 0 0 0",
         "tensorprog derive my_file.py:my_network -o layers=3 --json --out results",
+    ),
+    "prove": (
+        "tensorprog prove mlp -o depth=2 -D 0 -d 2 --inputs digits --verify",
+        "tensorprog prove my_file.py:my_network -D 1 -d 1 --inputs table.csv --points 0 0 --format latex",
     ),
     "verify": (
         "tensorprog verify mlp --inputs digits --widths 64,128,256 --samples 100 --out results",
@@ -258,6 +246,9 @@ def verify_(
     else:
         print(_summary(report, out, time.perf_counter() - start))
     return REFUTED if report.refuted else GOOD
+
+
+app.command(prove_, name="prove", help_epilogue=_examples("prove"))
 
 
 def _check_out(out: Path | None) -> None:
