@@ -18,16 +18,11 @@ ORDERS = [(0, 0), (0, 1), (0, 2), (0, 3), (0, 4), (1, 1)]
 class Rounded:
     """A stream whose float32 numbers are the float64 ones, rounded."""
 
-    def __init__(self, *key: object) -> None:
-        self._stream = draws.stream(*key)  # type: ignore[arg-type]
+    def __init__(self, seed: int, width: int, sample: int, name: str, *place: int) -> None:
+        self._stream = draws.stream(seed, width, sample, name, *place)
 
-    def standard_normal(
-        self, size: object = None, dtype: object = None, out: NDArray[np.floating] | None = None
-    ) -> NDArray[np.floating]:
-        if out is None:
-            return np.asarray(self._stream.standard_normal(size))  # type: ignore[call-overload]
+    def standard_normal(self, dtype: np.dtype[np.floating], out: NDArray[np.floating]) -> None:
         out[...] = self._stream.standard_normal(out.shape)
-        return out
 
 
 def run() -> None:

@@ -61,8 +61,8 @@ class Proof:
         for step in self.steps:
             if step.payload is not None:
                 found = evaluations[part_of(step)](step.payload)
-                numbers = {"value": float(found.value), "error": float(found.error), "method": METHODS[found.method]}
-                step = replace(step, **numbers)  # type: ignore[arg-type]
+                value, error = float(found.value), float(found.error)
+                step = replace(step, value=value, error=error, method=METHODS[found.method])
             steps.append(step)
         return replace(self, steps=_decided(steps), data=array)
 

@@ -6,8 +6,8 @@ Poincaré inequality Var(S | others) ≤ E[‖∇_P S‖² | others], with
 
     ∇S = ∇^{d+1}F(x_0)·g_1…g_d + Σ_a ∇²F(x_a)·(∇^d F(x_0)·Π_{b≠a} g_b).
 
-Both are upper bounds. Lower bounds need limits, which this version does not take: every status is "upper bound",
-except for correlations that vanish identically.
+Both are upper bounds: every status is "upper bound", except for correlations that vanish identically. Limits make
+them definite (`limits.definite`).
 """
 
 from __future__ import annotations
@@ -106,16 +106,7 @@ def derive(
     *,
     progress: bool = False,
 ) -> Table:
-    """The power of n of derivative correlations, exactly, with derivations.
-
-    Parameters
-    ----------
-    program: from `tp.trace`; C^{D,d} with distinct inputs needs d + 1 of them.
-    orders: pairs (D, d); by default all with D ≤ 2, d ≤ 4, D+d ≤ 5 that the activations' smoothness allows.
-    points: which traced inputs x_0, x_1, … are (repeats allowed); an order uses the first d + 1.
-    kappa: external scale F → n^(-κ) F with η → n^(2κ) η; adds κ(D+d-1) to every entry.
-    abc: other parametrisation: a preset, an abc, or a mapping from weight names to either.
-    progress: show a bar on a terminal when it takes more than two seconds.
+    """Upper bounds on the powers of n of derivative correlations; parameters as in `tp.derive`, without data.
 
     Raises OrderError for orders the program cannot have.
     """
