@@ -28,7 +28,7 @@ from tensorprog.limits.definite import derive
 from tensorprog.limits.fluctuations import Fluctuation, fluctuation
 from tensorprog.limits.kernels import kernel
 from tensorprog.limits.limit import Limit, limit
-from tensorprog.passes import correlation
+from tensorprog.passes import correlation, deviation, linearised, moved, train
 from tensorprog.program import (
     MEAN_FIELD,
     MUP,
@@ -59,6 +59,7 @@ __all__ = [
     "correlation",
     "cos",
     "derive",
+    "deviation",
     "erf",
     "exp",
     "expression",
@@ -69,7 +70,9 @@ __all__ = [
     "leaky_relu",
     "limit",
     "linear",
+    "linearised",
     "mean",
+    "moved",
     "n",
     "polynomial",
     "power",
@@ -82,5 +85,6 @@ __all__ = [
     "softplus",
     "tanh",
     "trace",
+    "train",
     "verify",
 ]

@@ -36,3 +36,7 @@ class SamplingError(TensorProgramError):
 
 class ArchitectureError(TensorProgramError):
     """An architecture cannot be found, loaded or called with the options given."""
+
+
+class TrainingError(TensorProgramError):
+    """Targets, a loss, a learning rate or an optimiser that training as a program cannot have."""

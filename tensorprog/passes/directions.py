@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from tensorprog.passes.gradient import Gradient, contract, fan_in, inner, metric, trainable
+from tensorprog.passes.gradient import Gradient, contract, outer_product, trainable, vector_scale
 from tensorprog.program.builder import Builder, Value
-from tensorprog.program.instructions import Parameter
 from tensorprog.program.types import ONE, Coefficient
 
 
@@ -35,17 +34,10 @@ class GradientDirection:
     gradient: Gradient
 
     def matmul(self, builder: Builder, matrix: str, vector: Value, transpose: bool) -> Value:
-        node = builder.nodes[matrix]
-        assert isinstance(node, Parameter)
         terms: list[tuple[Coefficient, Value]] = []
-        for coefficient, left, right in self.gradient.terms.get(matrix, ()):
-            if vector is None or right is None:
-                continue
-            if transpose:
-                weight = builder.multiply(builder.dot(left, vector), right)
-                terms.append((coefficient * metric(node) * Coefficient(1 / fan_in(node)), weight))
-            else:
-                terms.append((coefficient * metric(node), builder.multiply(inner(builder, right, vector), left)))
+        for term in self.gradient.terms.get(matrix, ()):
+            scale, weight, side = outer_product(builder, matrix, term, vector, transpose)
+            terms.append((scale, builder.multiply(weight, side)))
         return builder.lincomb(terms)
 
     def bilinear(self, builder: Builder, matrix: str, left: Value, vector: Value, transpose: bool) -> Value:
@@ -55,9 +47,7 @@ class GradientDirection:
         return builder.add(*(contract(builder, matrix, known, term) for known in self.gradient.terms.get(matrix, ())))
 
     def parameter(self, builder: Builder, name: str) -> Value:
-        node = builder.nodes[name]
-        assert isinstance(node, Parameter)
-        scale = metric(node) * Coefficient(1 / fan_in(node))
+        scale = vector_scale(builder, name)
         return builder.lincomb((scale * c, left) for c, left, _ in self.gradient.terms.get(name, ()))
 
 

@@ -127,6 +127,27 @@ def metric(parameter: Parameter) -> Coefficient:
     return Coefficient(parameter.std**2, -2 * parameter.a - parameter.c)
 
 
+def outer_product(
+    builder: Builder, matrix: str, term: Term, vector: Value, transpose: bool
+) -> tuple[Coefficient, Value, str]:
+    """(dW) x, or (dW)ᵀ x, where W moves along a rank-one gradient: a coefficient, a scalar, and the vector they multiply."""
+    node = builder.nodes[matrix]
+    coefficient, left, right = term
+    assert isinstance(node, Parameter)
+    assert right is not None
+    scale = coefficient * metric(node)
+    if transpose:
+        return scale * Coefficient(1 / fan_in(node)), builder.dot(left, vector), right
+    return scale, None if vector is None else inner(builder, right, vector), left
+
+
+def vector_scale(builder: Builder, name: str) -> Coefficient:
+    """What a vector or scalar parameter moves by, along its gradient, as a multiple of that."""
+    node = builder.nodes[name]
+    assert isinstance(node, Parameter)
+    return metric(node) * Coefficient(1 / fan_in(node))
+
+
 def contract(builder: Builder, name: str, one: Term, other: Term) -> Value:
     """η^{-1} times the contraction of two rank-one gradients over the coordinates of one parameter."""
     node = builder.nodes[name]

@@ -70,6 +70,16 @@ class Builder:
     def constant(self, coefficient: Coefficient) -> Value:
         return self._emit(Constant(coefficient)) if coefficient.value else None
 
+    def leaf(self, instruction: Instruction) -> str:
+        """An input, a free direction or a constant, as another program has it."""
+        match instruction:
+            case Input(index, position):
+                return self.input(index, position)
+            case Free(parameter):
+                return self.free(parameter)
+            case _:
+                return self._emit(instruction)
+
     def zero(self) -> str:
         """The scalar 0 as a node, where a value cannot be left out."""
         return self._emit(ZERO)

@@ -188,8 +188,17 @@ def readout(
     std: float | Fraction = 1,
     scale: object = NTK,
     trainable: bool = True,
-) -> Symbol:
-    """The scalar Σ_α v_α x_α with a Gaussian readout v, plus a bias scalar `<name>.bias`; options as in `linear`."""
+    outputs: int | None = None,
+) -> Any:
+    """The scalar Σ_α v_α x_α with a Gaussian readout v, plus a bias scalar `<name>.bias`; options as in `linear`.
+
+    outputs: k gives a tuple of k scalars, by readouts named `<name>.0`, `<name>.1`, …
+    """
+    if outputs is not None:
+        if isinstance(outputs, bool) or not isinstance(outputs, int) or outputs < 1:
+            raise ProgramError(f"outputs={outputs!r} of {name!r} must be a positive integer")
+        options: dict[str, Any] = {"bias": bias, "std": std, "scale": scale, "trainable": trainable}
+        return tuple(readout(f"{name}.{j}", x, **options) for j in range(outputs))
     builder, source = _vector(name, x, "tp.readout")
     if not source.growing:
         raise ProgramError(f"readout {name!r} reads the data directly; put tp.linear in between")
@@ -234,18 +243,25 @@ def trace(
         else:
             x = Sequence([Symbol(builder, builder.input(index, p)) for p in range(positions)])
         result = _call(architecture, label, x, positions, options)
-        if not isinstance(result, Symbol):
-            raise ProgramError(f"{label} returned {result!r}, not a traced scalar; end with tp.readout('v', x)")
-        if not isinstance(result.type, Scalar):
-            raise ProgramError(
-                f"{label} returned {result.name!r}, a {result.type}, not a scalar; end with tp.readout('v', x)"
-            )
-        outputs[f"F{index}"] = result.name
+        if isinstance(result, tuple):
+            outputs |= {f"F{index}.{j}": _output(part, label) for j, part in enumerate(result)}
+        else:
+            outputs[f"F{index}"] = _output(result, label)
     program = builder.build(outputs)
     for name, node in builder.nodes.items():
         if isinstance(node, Parameter) and name not in program.nodes:
             raise ProgramError(f"unused parameter {name!r}: no output of {label} depends on it; use it or remove it")
     return program
+
+
+def _output(result: object, label: str) -> str:
+    if not isinstance(result, Symbol):
+        raise ProgramError(f"{label} returned {result!r}, not a traced scalar; end with tp.readout('v', x)")
+    if not isinstance(result.type, Scalar):
+        raise ProgramError(
+            f"{label} returned {result.name!r}, a {result.type}, not a scalar; end with tp.readout('v', x)"
+        )
+    return result.name
 
 
 def _call(

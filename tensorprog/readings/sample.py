@@ -132,6 +132,11 @@ def _single(program: object) -> Program:
 
 
 def as_norms(program: Program, values: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Values of a program as `sample` returns them: the square of a D = 1 correlation is undone."""
+    """Values of a program as `sample` returns them: a squared norm is undone."""
     double = np.asarray(values, dtype=np.float64)
-    return np.sqrt(np.maximum(double, 0.0)) if "C squared" in program.outputs else double
+    return np.sqrt(np.maximum(double, 0.0)) if is_squared(program) else double
+
+
+def is_squared(program: Program) -> bool:
+    """Whether the one output is a squared norm, such as "C squared"."""
+    return any(label.endswith(" squared") for label in program.outputs)

@@ -40,6 +40,15 @@ def applied(program, data, width, u):
     return found
 
 
+def outputs(program, data, width):
+    """Every output of a program, by label."""
+    values = dict(input_values(program, data, FLOAT))
+    for name, entries in weights(program, width, data.shape[-1]).items():
+        values[name] = entries[None] * entry_scale(program.parameters[name], width, data.shape[-1])
+    run(program.nodes, schedule(program.nodes, program.ends, dict(values)), values, width, {})
+    return {label: float(values[name][0]) for label, name in program.outputs.items()}
+
+
 def close(value, expected, rtol=RTOL):
     value, expected = np.asarray(value), np.asarray(expected)
     assert np.linalg.norm(value - expected) <= rtol * np.linalg.norm(expected), (value, expected)

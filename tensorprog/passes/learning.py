@@ -1,0 +1,193 @@
+"""`train`, `linearised`, `deviation`, `moved`: what a network is after some gradient steps, as programs.
+
+One step is θ ← θ − η ∇L with the mean loss L of a batch; each is a pass, so the result can be sampled, printed and
+analysed like any program (Shem-Ur and Oz, arXiv 2401.04013, sections 2 and 3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from tensorprog.errors import OrderError, TrainingError
+from tensorprog.passes.correlation import MAX_D, squared_norm
+from tensorprog.passes.directions import FreeDirection
+from tensorprog.passes.gradient import Gradient, Term, gradient
+from tensorprog.passes.recipe import Recipe
+from tensorprog.passes.replay import INITIAL, Weights, replay
+from tensorprog.passes.taylor import Taylor
+from tensorprog.passes.training import Linearised, Trained, ends
+from tensorprog.program import Builder, Coefficient, Program, Slot
+from tensorprog.program.builder import Value
+from tensorprog.program.types import ONE
+
+MINUS = Coefficient(Fraction(-1))
+
+
+def train(program: Program, targets: ArrayLike, *, steps: int, learning_rate: float, **options: Any) -> Program:
+    """F(θ_s)(x) at every traced input, after training on the first ones.
+
+    Parameters
+    ----------
+    program: from `tp.trace`; the inputs beyond those with targets are test inputs.
+    targets: (m,), or (m, k) for a network of k outputs; exact decimals.
+    steps: s. learning_rate: η, one number or one a step; a weight of scale (a, b, c) learns with η n^(-c).
+    loss: "squared" ½(F − y)², "logistic" (y = ±1), "cross_entropy" (one-hot rows), or an expression C(F, y), as a text
+        or in sympy; the mean over a batch is descended.
+    batches: a list of input numbers for each step; all trained inputs by default.
+    momentum, weight_decay: μ and λ of b ← μ b + ∇L + λ θ, θ ← θ − η b.
+    kappa, rho: external scale F → n^(-κ) F with η → n^(2κ) η, and a further η → n^ρ η.
+    optimiser: "sgd"; whatever divides gradients coordinate by coordinate is not of low rank and refused.
+
+    Returns a program with the outputs of `program`, n^(-κ) F(θ_s), of the same initial weights.
+
+    Raises TrainingError for arguments that do not fit, naming them.
+    """
+    recipe = Recipe.of(program, targets, steps, learning_rate, **options)
+    builder = Builder(program)
+    return _program(builder, Trained(builder, program, recipe).outputs(steps))
+
+
+def linearised(program: Program, targets: ArrayLike, *, steps: int, learning_rate: float, **options: Any) -> Program:
+    """F_lin(s)(x): the first-order Taylor model at θ_0 under the same steps; arguments as in `train`.
+
+    F_lin(s+1)(x) = F_lin(s)(x) − η Σ_i Θ_0(x, x_i) ∂L/∂F(x_i), with the kernel Θ_0 of the same initialisation.
+    """
+    recipe = Recipe.of(program, targets, steps, learning_rate, **options)
+    builder = Builder(program)
+    return _program(builder, Linearised(builder, program, recipe).outputs(steps))
+
+
+def deviation(
+    program: Program,
+    targets: ArrayLike,
+    *,
+    steps: int,
+    learning_rate: float,
+    points: Sequence[int] | None = None,
+    **options: Any,
+) -> Program:
+    """(F(θ_s) − F_lin(s))², the mean over some inputs (all by default); `tp.sample` takes the root.
+
+    Arguments as in `train`; points: numbers of traced inputs.
+    """
+    return deviations(program, Recipe.of(program, targets, steps, learning_rate, **options), points)[-1]
+
+
+def deviations(program: Program, recipe: Recipe, points: Sequence[int] | None = None) -> list[Program]:
+    """The deviation after 1, 2, … steps, one program each."""
+    chosen = range(len(recipe.labels)) if points is None else _points(points, len(recipe.labels))
+    labels = [label for i in chosen for label in recipe.labels[i]]
+    builder = Builder(program)
+    trained, linear = Trained(builder, program, recipe), Linearised(builder, program, recipe)
+    found = []
+    for steps in range(1, recipe.steps + 1):
+        one, two = trained.outputs(steps), linear.outputs(steps)
+        gaps = [builder.add(one[label], builder.scaled(MINUS, two[label])) for label in labels]
+        found.append(_mean_square(builder, gaps, "deviation squared"))
+    return found
+
+
+def moved(
+    program: Program,
+    targets: ArrayLike,
+    *,
+    D: int,
+    steps: int,
+    learning_rate: float,
+    point: int = 0,
+    **options: Any,
+) -> Program:
+    """∇^D F(θ_s)(x) − ∇^D F(θ_0)(x), D ≤ 2, at one input of a network of one output, at η = 1.
+
+    D = 0: a scalar; D = 1: its squared norm ("moved squared"); D = 2: slots, as `tp.correlation` has them. Coordinates
+    are the unit-variance ones, weighted by n^(-c/2). Arguments as in `train`.
+    """
+    return motions(program, Recipe.of(program, targets, steps, learning_rate, **options), D, point)[-1]
+
+
+def motions(program: Program, recipe: Recipe, D: int, point: int = 0) -> list[Program]:
+    """The moved derivative after 1, 2, … steps, one program each."""
+    if isinstance(D, bool) or not isinstance(D, int) or not 0 <= D <= MAX_D:
+        raise OrderError(f"D={D!r} must be 0, 1 or 2")
+    (chosen,) = _points([point], len(recipe.labels))
+    if len(recipe.labels[chosen]) > 1:
+        raise TrainingError(f"input {chosen} has {len(recipe.labels[chosen])} outputs; moved derivatives are of one")
+    if D == 2 and recipe.decay:
+        raise TrainingError("the moved second derivative is not available with weight decay; use weight_decay=0")
+    (label,) = recipe.labels[chosen]
+    builder = Builder(program)
+    trained = Trained(builder, program, recipe)
+    return [_motion(builder, trained, label, D, steps) for steps in range(1, recipe.steps + 1)]
+
+
+def _motion(builder: Builder, trained: Trained, label: str, D: int, steps: int) -> Program:
+    program, scale = trained.program, trained.recipe.scale
+    if D == 0:
+        gap = builder.lincomb([(ONE, trained.outputs(steps)[label]), (MINUS * scale, program.outputs[label])])
+        return builder.build({"moved": gap or builder.zero()})
+    source = Builder(program)
+    found = gradient(source, program.outputs[label])
+    if D == 2:
+        found = _along_free(source, found)
+    now = _at(builder, source, found, trained.weights_after(steps))
+    before = _at(builder, source, found, INITIAL)
+    names = dict.fromkeys([*now.terms, *before.terms])
+    change = {
+        name: tuple(
+            [(scale * c, a, b) for c, a, b in now.terms.get(name, ())]
+            + [(MINUS * scale * c, a, b) for c, a, b in before.terms.get(name, ())]
+        )
+        for name in names
+    }
+    if D == 1:
+        return builder.build({"moved squared": squared_norm(builder, Gradient(change)) or builder.zero()})
+    return builder.build({}, [Slot(name, terms) for name, terms in change.items() if terms])
+
+
+def _along_free(source: Builder, plain: Gradient) -> Gradient:
+    """∇²F · u for a free direction u, as sums of outer products."""
+    expansion = Taylor(source, ends({"F": plain}), [FreeDirection()], (1,))
+    expansion.expand([(1,)])
+    found: dict[str, tuple[Term, ...]] = {}
+    for name, terms in plain.terms.items():
+        parts: list[Term] = []
+        for scale, left, right in terms:
+            moved_left = expansion.coefficient(left, (1,))
+            if moved_left is not None:
+                parts.append((scale, moved_left, right))
+            moved_right = None if right is None else expansion.coefficient(right, (1,))
+            if moved_right is not None:
+                parts.append((scale, left, moved_right))
+        found[name] = tuple(parts)
+    return Gradient(found)
+
+
+def _at(builder: Builder, source: Builder, found: Gradient, weights: Weights) -> Gradient:
+    """The outer products of a derivative taken at other weights."""
+    at = replay(builder, source.nodes, ends({"F": found}), weights)
+    here: dict[str, tuple[Term, ...]] = {}
+    for name, terms in found.terms.items():
+        sides = [(c, at[left], None if right is None else at[right], right) for c, left, right in terms]
+        here[name] = tuple((c, a, b) for c, a, b, right in sides if a is not None and (right is None or b is not None))
+    return Gradient(here)
+
+
+def _mean_square(builder: Builder, values: Sequence[Value], label: str) -> Program:
+    share = Coefficient(Fraction(1, len(values)))
+    total = builder.lincomb((share, builder.multiply(value, value)) for value in values)
+    return builder.build({label: total or builder.zero()})
+
+
+def _program(builder: Builder, outputs: dict[str, Value]) -> Program:
+    return builder.build({label: value or builder.zero() for label, value in outputs.items()})
+
+
+def _points(points: Sequence[int], inputs: int) -> list[int]:
+    found = list(points)
+    if not found or any(isinstance(p, bool) or not isinstance(p, int) or not 0 <= p < inputs for p in found):
+        raise TrainingError(f"points={points!r} must be numbers of the {inputs} traced inputs, from 0")
+    return found

@@ -1,0 +1,149 @@
+"""`Recipe`: how a program is trained, checked as a whole before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tensorprog.errors import ExpressionError, ProgramError, TrainingError
+from tensorprog.exponents import exact
+from tensorprog.passes.losses import Loss, loss_of
+from tensorprog.program import Program
+from tensorprog.program.types import Coefficient
+
+OPTIMISERS = ("sgd", "gd")
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Targets, loss, and for every step its batch and learning rate η n^(2κ+ρ).
+
+    `labels[i]` are the outputs of the program at input i; the first `len(targets)` inputs are trained on.
+    """
+
+    labels: tuple[tuple[str, ...], ...]
+    targets: tuple[tuple[Fraction, ...], ...]
+    loss: Loss
+    rates: tuple[Coefficient, ...]
+    batches: tuple[tuple[int, ...], ...]
+    momentum: Fraction
+    decay: Fraction
+    kappa: Fraction
+
+    @property
+    def steps(self) -> int:
+        return len(self.rates)
+
+    @property
+    def scale(self) -> Coefficient:
+        """What multiplies every output: n^(-κ)."""
+        return Coefficient(power=-self.kappa)
+
+    @staticmethod
+    def of(
+        program: Program,
+        targets: ArrayLike,
+        steps: int,
+        learning_rate: float | Fraction | Sequence[float | Fraction],
+        loss: object = "squared",
+        batches: Iterable[Sequence[int]] | None = None,
+        momentum: float | Fraction = 0,
+        weight_decay: float | Fraction = 0,
+        kappa: float | Fraction = 0,
+        rho: float | Fraction = 0,
+        optimiser: str = "sgd",
+    ) -> Recipe:
+        """Arguments as in `tp.train`. Raises TrainingError, naming the argument, its value and the remedy."""
+        if not isinstance(program, Program):
+            raise ProgramError(f"{program!r} is not a Program; pass what tp.trace returns")
+        if optimiser not in OPTIMISERS:
+            raise TrainingError(
+                f"optimiser={optimiser!r} is not one of {', '.join(OPTIMISERS)}: an update must be a sum of gradients to stay "
+                "of low rank, and Adam and its kind divide them coordinate by coordinate"
+            )
+        if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+            raise TrainingError(f"steps={steps!r} must be a positive integer")
+        labels = _labels(program)
+        chosen, rows = loss_of(loss), _targets(targets, labels)
+        for row in rows:
+            chosen.check(row)
+        power = 2 * _number("kappa", kappa) + _number("rho", rho)
+        rates = [Coefficient(rate, power) for rate in _rates(learning_rate, steps)]
+        mu, decay = _number("momentum", momentum), _number("weight_decay", weight_decay)
+        if not 0 <= mu < 1:
+            raise TrainingError(f"momentum={momentum!r} must be at least 0 and less than 1")
+        if decay < 0:
+            raise TrainingError(f"weight_decay={weight_decay!r} must not be negative")
+        found = _batches(batches, steps, len(rows))
+        return Recipe(labels, rows, chosen, tuple(rates), found, mu, decay, _number("kappa", kappa))
+
+
+def _labels(program: Program) -> tuple[tuple[str, ...], ...]:
+    """Output labels by input: F0, F1, … or F0.0, F0.1, … for several outputs."""
+    found: dict[int, list[str]] = {}
+    for label in program.outputs:
+        head = label.partition(".")[0]
+        if not (head[:1] == "F" and head[1:].isdecimal()):
+            raise TrainingError(
+                f"output {label!r} is not one of a traced network, F0, F1, …; pass what tp.trace returns"
+            )
+        found.setdefault(int(head[1:]), []).append(label)
+    if sorted(found) != list(range(len(found))):
+        raise TrainingError(f"the program has the outputs {', '.join(program.outputs)}; F0, F1, … must all be there")
+    return tuple(tuple(found[i]) for i in range(len(found)))
+
+
+def _targets(targets: ArrayLike, labels: Sequence[Sequence[str]]) -> tuple[tuple[Fraction, ...], ...]:
+    outputs = len(labels[0])
+    try:
+        array = np.asarray(targets, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise TrainingError(f"targets={targets!r} are no array of numbers") from None
+    if array.ndim == 1 and outputs == 1:
+        array = array[:, None]
+    if array.ndim != 2 or array.shape[1] != outputs or not 1 <= len(array) <= len(labels):
+        wanted = f"(m,) or (m, {outputs})" if outputs == 1 else f"(m, {outputs})"
+        raise TrainingError(
+            f"targets have shape {np.shape(targets)}; give {wanted} for the first m of the {len(labels)} traced inputs"
+        )
+    if not np.isfinite(array).all():
+        raise TrainingError("targets contain NaN or infinite values; give finite numbers")
+    return tuple(tuple(exact(y) for y in row) for row in array)
+
+
+def _rates(learning_rate: object, steps: int) -> list[Fraction]:
+    given = [learning_rate] * steps if not isinstance(learning_rate, Sequence | np.ndarray) else list(learning_rate)
+    if len(given) != steps:
+        raise TrainingError(f"{len(given)} learning rates are given for {steps} steps; give one number, or one a step")
+    rates = [_number("learning_rate", rate) for rate in given]
+    if min(rates) <= 0:
+        raise TrainingError(f"learning_rate={learning_rate!r} must be positive")
+    return rates
+
+
+def _batches(batches: Iterable[Sequence[int]] | None, steps: int, trained: int) -> tuple[tuple[int, ...], ...]:
+    if batches is None:
+        return (tuple(range(trained)),) * steps
+    try:
+        found = tuple(tuple(int(i) for i in batch) for batch in batches)
+    except (TypeError, ValueError):
+        raise TrainingError(f"batches={batches!r} must be a list of lists of input numbers, one a step") from None
+    if len(found) != steps:
+        raise TrainingError(f"{len(found)} batches are given for {steps} steps; give one a step")
+    for number, batch in enumerate(found):
+        if not batch or min(batch) < 0 or max(batch) >= trained or len(set(batch)) < len(batch):
+            raise TrainingError(
+                f"batch {number} is {list(batch)}; it must name different inputs among the {trained} with targets, from 0"
+            )
+    return found
+
+
+def _number(name: str, value: object) -> Fraction:
+    try:
+        return exact(value)
+    except ExpressionError:
+        raise TrainingError(f"{name}={value!r} is not a finite real number") from None

@@ -1,0 +1,160 @@
+"""Training is a pass: the network after some gradient steps, and its linearised model, as programs.
+
+After s steps every weight is its initial value plus a sum of outer products (`replay.Moved`), so F(θ_s)(x) is a tensor
+program of the same weights; every reading applies. The linearised model F_lin(s) = F(θ_0) + ∇F(θ_0)·(θ_lin(s) − θ_0) is
+trained by the same steps, in function space: with the kernel Θ_0 of the same initialisation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+
+from tensorprog.passes.descent import Descent
+from tensorprog.passes.gradient import Gradient, Term, contract, gradient
+from tensorprog.passes.recipe import Recipe
+from tensorprog.passes.replay import INITIAL, Moved, Update, Weights, replay
+from tensorprog.program import Builder, Parameter, Program
+from tensorprog.program.builder import Value
+from tensorprog.program.types import ONE, Coefficient
+
+START = None  # the key of an initial value
+Outputs = Mapping[str, Value]
+
+
+def ends(gradients: Mapping[str, Gradient]) -> list[str]:
+    """The nodes that some gradients are made of."""
+    terms = [term for found in gradients.values() for parts in found.terms.values() for term in parts]
+    return list(dict.fromkeys(side for _, left, right in terms for side in (left, right) if side))
+
+
+class Trained:
+    """A program trained step by step, written into `builder`: weights and outputs after 0, 1, 2, … steps."""
+
+    def __init__(self, builder: Builder, program: Program, recipe: Recipe) -> None:
+        self.builder, self.program, self.recipe = builder, program, recipe
+        self.source = Builder(program)
+        learned = {label for i in range(len(recipe.targets)) for label in recipe.labels[i]}
+        self.gradients = {x: gradient(self.source, program.outputs[x]) for x in program.outputs if x in learned}
+        trained = [name for name, node in program.parameters.items() if node.trainable]
+        self._states = {name: self._start(name) for name in trained}
+        self.weights: list[Weights] = [INITIAL]
+
+    def weights_after(self, steps: int) -> Weights:
+        """The weights after so many steps."""
+        while len(self.weights) <= steps:
+            self._step(len(self.weights) - 1)
+        return self.weights[steps]
+
+    def outputs(self, steps: int) -> dict[str, Value]:
+        """n^(-κ) F(θ_s)(x) by label."""
+        outputs = self.program.outputs
+        found = replay(self.builder, self.source.nodes, outputs.values(), self.weights_after(steps))
+        return {label: self.builder.scaled(self.recipe.scale, found[name]) for label, name in outputs.items()}
+
+    def _step(self, step: int) -> None:
+        builder, recipe = self.builder, self.recipe
+        batch, rate = recipe.batches[step], recipe.rates[step]
+        labels = [label for i in batch for label in recipe.labels[i]]
+        wanted = {label: self.gradients[label] for label in labels}
+        targets = [*ends(wanted), *(self.program.outputs[label] for label in labels)]
+        at = replay(builder, self.source.nodes, targets, self.weights[step])
+        found = {label: builder.scaled(recipe.scale, at[self.program.outputs[label]]) for label in labels}
+        slopes = batch_slopes(builder, recipe, batch, found)
+        moved: dict[str, dict[Term | None, Value]] = {name: {} for name in self._states}
+        for label in labels:
+            for name, terms in wanted[label].terms.items():
+                part = moved[name]
+                for coefficient, left, right in terms:
+                    here = at[left], None if right is None else at[right]
+                    if here[0] is not None and (right is None or here[1] is not None):
+                        key = (coefficient, here[0], here[1])
+                        part[key] = builder.add(part.get(key), slopes[label])
+        self._states = {name: state.step(builder, moved[name], rate) for name, state in self._states.items()}
+        self.weights.append({name: _moved(state) for name, state in self._states.items()})
+
+    def _start(self, name: str) -> Descent[Term | None]:
+        node = self.program.nodes[name]
+        assert isinstance(node, Parameter)
+        decay = Coefficient(self.recipe.decay, -node.c)
+        return Descent(self.recipe.momentum, decay, {START: self.builder.constant(ONE)})
+
+
+def batch_slopes(builder: Builder, recipe: Recipe, batch: tuple[int, ...], outputs: Outputs) -> dict[str, Value]:
+    """∂L/∂F by label, times n^(-κ), for the mean loss L of a batch at these outputs."""
+    share = Coefficient(Fraction(1, len(batch))) * recipe.scale
+    found: dict[str, Value] = {}
+    for i in batch:
+        labels = recipe.labels[i]
+        slopes = recipe.loss.slopes(builder, [outputs[label] for label in labels], recipe.targets[i])
+        found |= {label: builder.scaled(share, slope) for label, slope in zip(labels, slopes, strict=True)}
+    return found
+
+
+def _moved(state: Descent[Term | None]) -> Moved:
+    updates = [Update(factor, *key) for key, factor in state.theta.items() if key is not START and factor is not None]
+    return Moved(state.theta[START], tuple(updates))
+
+
+class Linearised:
+    """The linearised model under the same steps: outputs after 0, 1, 2, … of them.
+
+    Weights of one decay rate move alike: F_lin(x) = F_0(x) + Σ_P [Σ_i a_i Θ_P(x, x_i) + (γ − 1) ∂F_0(x)/∂P · P].
+    """
+
+    def __init__(self, builder: Builder, program: Program, recipe: Recipe) -> None:
+        self.builder, self.program, self.recipe = builder, program, recipe
+        self.gradients = {label: gradient(builder, name) for label, name in program.outputs.items()}
+        groups: dict[Coefficient, list[str]] = {}
+        for name, node in program.parameters.items():
+            if node.trainable:
+                groups.setdefault(Coefficient(recipe.decay, -node.c if recipe.decay else Fraction(0)), []).append(name)
+        self.groups = {decay: tuple(names) for decay, names in groups.items()}
+        start = {decay: Descent[str | None](recipe.momentum, decay, {START: builder.constant(ONE)}) for decay in groups}
+        self._states: list[dict[Coefficient, Descent[str | None]]] = [start]
+        self._kernels: dict[tuple[Coefficient, str, str], Value] = {}
+
+    def outputs(self, steps: int) -> dict[str, Value]:
+        """n^(-κ) F_lin(s)(x) by label."""
+        while len(self._states) <= steps:
+            self._step(len(self._states) - 1)
+        return {label: self._output(label, steps) for label in self.program.outputs}
+
+    def _output(self, label: str, steps: int) -> Value:
+        builder = self.builder
+        parts = [(ONE, self.program.outputs[label])]
+        for decay, state in self._states[steps].items():
+            for key, factor in state.theta.items():
+                if key is not START:
+                    parts.append((ONE, builder.multiply(factor, self._kernel(decay, label, key))))
+            shrunk = builder.lincomb([(ONE, state.theta[START]), (Coefficient(Fraction(-1)), builder.constant(ONE))])
+            if shrunk is not None:
+                parts.append((ONE, builder.multiply(shrunk, self._radial(decay, label))))
+        return builder.scaled(self.recipe.scale, builder.lincomb(parts))
+
+    def _step(self, step: int) -> None:
+        builder, recipe = self.builder, self.recipe
+        batch = recipe.batches[step]
+        outputs = {label: self._output(label, step) for i in batch for label in recipe.labels[i]}
+        slopes = batch_slopes(builder, recipe, batch, outputs)
+        rate = recipe.rates[step]
+        states = self._states[step]
+        self._states.append({decay: state.step(builder, slopes, rate) for decay, state in states.items()})
+
+    def _kernel(self, decay: Coefficient, label: str, other: str) -> Value:
+        """Θ_P(x, x') summed over the parameters P of one group, at η = 1."""
+        key = (decay, *sorted((label, other)))
+        if key not in self._kernels:
+            one, two = self.gradients[label].terms, self.gradients[other].terms
+            pairs = [(p, a, b) for p in self.groups[decay] for a in one.get(p, ()) for b in two.get(p, ())]
+            self._kernels[key] = self.builder.add(*(contract(self.builder, p, a, b) for p, a, b in pairs))
+        return self._kernels[key]
+
+    def _radial(self, decay: Coefficient, label: str) -> Value:
+        """∂F/∂P · P summed over the parameters P of one group: what a common shrinking of them changes."""
+        builder, parts = self.builder, []
+        for name in self.groups[decay]:
+            for coefficient, left, right in self.gradients[label].terms.get(name, ()):
+                there = name if right is None else builder.matmul(name, right)
+                parts.append((coefficient, builder.dot(left, there)))
+        return builder.lincomb(parts)

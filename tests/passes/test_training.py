@@ -1,0 +1,152 @@
+"""Training as a program against training written in JAX, at the same weights and batches, after twenty steps."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from cases import CASES
+from jax.flatten_util import ravel_pytree
+from oracles import forward
+from oracles.training import Training
+from oracles.weights import SEED, applied, outputs, weights
+
+import tensorprog as tp
+from tensorprog.readings.derive import reparametrised
+
+WIDTH, STEPS, TRAINED, TEST = 6, 20, 3, 2
+NETS = ("mlp", "resnet", "rnn", "transposed", "mlp_bias", "glu")
+QUICK = {("mlp", "momentum and decay"), ("resnet", "full batch"), ("rnn", "minibatches"), ("mlp", "logistic")}
+RNG = np.random.default_rng(3)
+BATCHES = [sorted(RNG.choice(TRAINED, 2, replace=False).tolist()) for _ in range(STEPS)]
+LABELS = [1.0, -1.0, 0.25]
+
+RECIPES = {
+    "full batch": {},
+    "minibatches": {"batches": BATCHES},
+    "momentum and decay": {"momentum": 0.9, "weight_decay": 0.05, "batches": BATCHES},
+    "logistic": {"loss": "logistic"},
+    "expression": {"loss": "log(cosh(F - y))"},
+    "scaled": {"kappa": Fraction(1, 2), "rho": Fraction(-1, 4)},
+    "schedule": {"learning_rate": [0.3 / (1 + s) for s in range(STEPS)]},
+}
+
+
+def case_of(name):
+    return next(case for case in CASES if case.name == name)
+
+
+def oracle(case, program, data, options, targets=LABELS, abc=None):
+    by_hand = getattr(forward, case.architecture.__name__)
+    given = {k: float(v) if k.endswith("_std") else v for k, v in case.options.items()}
+    given["phi"] = forward.ACTIVATIONS[case.options["phi"].spec]
+    c = None
+    if abc is not None:
+        c = {name: node.c for name, node in program.parameters.items()}
+    theta = weights(program, WIDTH, case.d0)
+    rate = options.get("learning_rate", 0.3)
+    return Training(
+        lambda theta, x: by_hand(theta, x, **given),
+        theta,
+        data,
+        WIDTH,
+        targets,
+        options.get("loss", "squared"),
+        rate if isinstance(rate, list) else [rate] * STEPS,
+        options.get("batches", [range(TRAINED)] * STEPS),
+        options.get("momentum", 0.0),
+        options.get("weight_decay", 0.0),
+        options.get("kappa", 0),
+        options.get("rho", 0),
+        c,
+    )
+
+
+def pairs():
+    """Every net with every recipe; the slower part of them in the long suite."""
+    for net in NETS:
+        for recipe in RECIPES:
+            yield pytest.param(net, recipe, marks=() if (net, recipe) in QUICK else pytest.mark.long)
+
+
+@pytest.mark.parametrize(("net", "recipe"), pairs())
+def test_outputs_after_twenty_steps(net, recipe):
+    options = {"learning_rate": 0.3, **RECIPES[recipe]}
+    case, labels = case_of(net), [1, -1, 1] if options.get("loss") == "logistic" else LABELS
+    data, program = case.data(TRAINED + TEST), case.trace(TRAINED + TEST)
+    jax = oracle(case, program, data, options, labels)
+    for model, made in ((jax.outputs, tp.train), (jax.linear, tp.linearised)):
+        expected = np.asarray(model(jax.run(model)[-1]))[:, 0]
+        found = list(outputs(made(program, labels, steps=STEPS, **options), data, WIDTH).values())
+        np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("net", ["mlp", pytest.param("rnn", marks=pytest.mark.long)])
+def test_learning_rates_of_the_abc_table(net):
+    case = case_of(net)
+    data, plain = case.data(TRAINED + TEST), case.trace(TRAINED + TEST)
+    rates = {name: tp.abc(node.a, 0, Fraction(i, 4)) for i, (name, node) in enumerate(plain.parameters.items())}
+    program = reparametrised(plain, rates)
+    options = {"learning_rate": 0.3, "momentum": 0.5, "weight_decay": 0.1}
+    jax = oracle(case, program, data, options, abc=rates)
+    for model, made in ((jax.outputs, tp.train), (jax.linear, tp.linearised)):
+        expected = np.asarray(model(jax.run(model)[-1]))[:, 0]
+        found = list(outputs(made(program, LABELS, steps=STEPS, **options), data, WIDTH).values())
+        np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("net", ["mlp", "resnet", "rnn", "transposed"])
+def test_moved_derivatives(net):
+    case, options = case_of(net), {"learning_rate": 0.3, "batches": BATCHES[:3], "kappa": Fraction(1, 4)}
+    data, program = case.data(TRAINED + TEST), case.trace(TRAINED + TEST)
+    jax = oracle(case, program, data, {**options, "learning_rate": [0.3] * 3})
+    end = jax.run(jax.outputs)[-1]
+    for point in (0, 4):
+        zero = tp.moved(program, LABELS, D=0, steps=3, point=point, **options)
+        expected = float(jax.outputs(end)[point, 0] - jax.outputs(jax.start)[point, 0])
+        np.testing.assert_allclose(tp.sample(zero, data, WIDTH, 1, SEED)[0], expected, rtol=1e-8)
+        one = tp.moved(program, LABELS, D=1, steps=3, point=point, **options)
+        change = jax.gradient(end, point) - jax.gradient(jax.start, point)
+        np.testing.assert_allclose(tp.sample(one, data, WIDTH, 1, SEED)[0], np.linalg.norm(change), rtol=1e-8)
+    two = tp.moved(program, LABELS, D=2, steps=3, point=4, **options)
+    u = {name: RNG.standard_normal(value.shape) for name, value in weights(program, WIDTH, case.d0).items()}
+    flat = ravel_pytree(u)[0]
+    expected = jax.hessian_product(end, 4, flat) - jax.hessian_product(jax.start, 4, flat)
+    found = applied(two, data, WIDTH, u)
+    whole = {name: found.get(name, np.zeros_like(value)) for name, value in u.items()}
+    np.testing.assert_allclose(ravel_pytree(whole)[0], expected, rtol=1e-8, atol=1e-10)
+
+
+def test_deviation_is_the_root_mean_square_gap():
+    case = case_of("mlp")
+    data, program = case.data(TRAINED + TEST), case.trace(TRAINED + TEST)
+    options = {"steps": 4, "learning_rate": 0.3}
+    one, two = (outputs(made(program, LABELS, **options), data, WIDTH) for made in (tp.train, tp.linearised))
+    for points in ([0, 4], None):
+        gaps = [one[f"F{i}"] - two[f"F{i}"] for i in (range(5) if points is None else points)]
+        found = tp.sample(tp.deviation(program, LABELS, points=points, **options), data, WIDTH, 1, SEED)
+        np.testing.assert_allclose(found[0], np.sqrt(np.mean(np.square(gaps))), rtol=1e-8)
+
+
+def two_heads(x, phi=tp.erf):
+    return tp.readout("v", phi(tp.linear("W", phi(tp.linear("U", x)))), outputs=3)
+
+
+def test_several_outputs_and_cross_entropy():
+    program = tp.trace(two_heads, inputs=4)
+    assert list(program.outputs)[:4] == ["F0.0", "F0.1", "F0.2", "F1.0"]
+    data, targets = RNG.standard_normal((4, 3)), np.eye(3)[[0, 2, 1]]
+    theta = weights(program, WIDTH, 3)
+
+    def by_hand(theta, x):
+        h = forward.ACTIVATIONS["erf"](forward.dense(theta, "U", x, 1.0))
+        h = forward.ACTIVATIONS["erf"](forward.dense(theta, "W", h, 1.0))
+        return forward.jnp.stack([forward.dense(theta, f"v.{j}", h, 1.0) for j in range(3)])
+
+    jax = Training(by_hand, theta, data, WIDTH, targets, "cross_entropy", [0.5] * 5, [range(3)] * 5, 0.0, 0.0, 0, 0)
+    for model, made in ((jax.outputs, tp.train), (jax.linear, tp.linearised)):
+        expected = np.asarray(model(jax.run(model)[-1])).ravel()
+        trained = made(program, targets, steps=5, learning_rate=0.5, loss="cross_entropy")
+        found = list(outputs(trained, data, WIDTH).values())
+        np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-10)
