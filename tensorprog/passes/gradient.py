@@ -130,7 +130,7 @@ def metric(parameter: Parameter) -> Coefficient:
 def outer_product(
     builder: Builder, matrix: str, term: Term, vector: Value, transpose: bool
 ) -> tuple[Coefficient, Value, str]:
-    """(dW) x, or (dW)ᵀ x, where W moves along a rank-one gradient: a coefficient, a scalar, and the vector they multiply."""
+    """(dW) x, or (dW)ᵀ x, where W moves along a rank-one gradient: coefficient, scalar, and what they multiply."""
     node = builder.nodes[matrix]
     coefficient, left, right = term
     assert isinstance(node, Parameter)

@@ -40,7 +40,7 @@ def train(program: Program, targets: ArrayLike, *, steps: int, learning_rate: fl
     batches: a list of input numbers for each step; all trained inputs by default.
     momentum, weight_decay: μ and λ of b ← μ b + ∇L + λ θ, θ ← θ − η b.
     kappa, rho: external scale F → n^(-κ) F with η → n^(2κ) η, and a further η → n^ρ η.
-    optimiser: "sgd"; whatever divides gradients coordinate by coordinate is not of low rank and refused.
+    optimizer: "sgd"; whatever divides gradients coordinate by coordinate is not of low rank and refused.
 
     Returns a program with the outputs of `program`, n^(-κ) F(θ_s), of the same initial weights.
 

@@ -28,7 +28,7 @@ class Loss(ABC):
     def slopes(self, builder: Builder, outputs: Sequence[Value], targets: Row) -> list[Value]:
         """∂C/∂F_j, one scalar an output."""
 
-    def check(self, row: Row) -> None:
+    def check(self, row: Row) -> None:  # noqa: B027  # most losses take any targets
         """Raise TrainingError for targets the loss is not made for."""
 
 
@@ -77,9 +77,10 @@ class CrossEntropy(Loss):
     def check(self, row: Row) -> None:
         if len(row) < 2:
             raise TrainingError(
-                "cross-entropy needs several outputs, the program has one; use tp.readout(…, outputs=k), or loss='logistic'"
+                "cross-entropy needs several outputs, the program has one; use tp.readout(…, outputs=k), "
+                "or loss='logistic'"
             )
-        if abs(sum(row) - 1) > Fraction(1, 10**9) or min(row) < 0:
+        if abs(sum(row, Fraction(-1))) > Fraction(1, 10**9) or any(y < 0 for y in row):
             shown = ", ".join(f"{float(y):g}" for y in row)
             raise TrainingError(
                 f"cross-entropy takes targets that are probabilities, a row is {shown}; use one-hot rows"

@@ -15,7 +15,7 @@ from tensorprog.passes.losses import Loss, loss_of
 from tensorprog.program import Program
 from tensorprog.program.types import Coefficient
 
-OPTIMISERS = ("sgd", "gd")
+OPTIMIZERS = ("sgd", "gd")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +55,15 @@ class Recipe:
         weight_decay: float | Fraction = 0,
         kappa: float | Fraction = 0,
         rho: float | Fraction = 0,
-        optimiser: str = "sgd",
+        optimizer: str = "sgd",
     ) -> Recipe:
         """Arguments as in `tp.train`. Raises TrainingError, naming the argument, its value and the remedy."""
         if not isinstance(program, Program):
             raise ProgramError(f"{program!r} is not a Program; pass what tp.trace returns")
-        if optimiser not in OPTIMISERS:
+        if optimizer not in OPTIMIZERS:
             raise TrainingError(
-                f"optimiser={optimiser!r} is not one of {', '.join(OPTIMISERS)}: an update must be a sum of gradients to stay "
-                "of low rank, and Adam and its kind divide them coordinate by coordinate"
+                f"optimizer={optimizer!r} is not one of {', '.join(OPTIMIZERS)}: an update must be a sum of gradients "
+                "to stay of low rank, and Adam and its kind divide them coordinate by coordinate; use sgd with momentum"
             )
         if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
             raise TrainingError(f"steps={steps!r} must be a positive integer")
@@ -137,7 +137,7 @@ def _batches(batches: Iterable[Sequence[int]] | None, steps: int, trained: int) 
     for number, batch in enumerate(found):
         if not batch or min(batch) < 0 or max(batch) >= trained or len(set(batch)) < len(batch):
             raise TrainingError(
-                f"batch {number} is {list(batch)}; it must name different inputs among the {trained} with targets, from 0"
+                f"batch {number} is {list(batch)}; it must name different inputs of the {trained} with targets, from 0"
             )
     return found
 

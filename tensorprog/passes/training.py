@@ -122,7 +122,7 @@ class Linearised:
 
     def _output(self, label: str, steps: int) -> Value:
         builder = self.builder
-        parts = [(ONE, self.program.outputs[label])]
+        parts: list[tuple[Coefficient, Value]] = [(ONE, self.program.outputs[label])]
         for decay, state in self._states[steps].items():
             for key, factor in state.theta.items():
                 if key is not START:
@@ -136,14 +136,14 @@ class Linearised:
         builder, recipe = self.builder, self.recipe
         batch = recipe.batches[step]
         outputs = {label: self._output(label, step) for i in batch for label in recipe.labels[i]}
-        slopes = batch_slopes(builder, recipe, batch, outputs)
+        slopes: dict[str | None, Value] = dict(batch_slopes(builder, recipe, batch, outputs).items())
         rate = recipe.rates[step]
         states = self._states[step]
         self._states.append({decay: state.step(builder, slopes, rate) for decay, state in states.items()})
 
     def _kernel(self, decay: Coefficient, label: str, other: str) -> Value:
         """Θ_P(x, x') summed over the parameters P of one group, at η = 1."""
-        key = (decay, *sorted((label, other)))
+        key = (decay, min(label, other), max(label, other))
         if key not in self._kernels:
             one, two = self.gradients[label].terms, self.gradients[other].terms
             pairs = [(p, a, b) for p in self.groups[decay] for a in one.get(p, ()) for b in two.get(p, ())]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from typing import Any
+from typing import Any, overload
 
 from tensorprog.errors import ArchitectureError, ExpressionError, ProgramError, TensorProgramError
 from tensorprog.exponents import exact
@@ -180,6 +180,32 @@ def linear(
     return x._wrap(result)
 
 
+@overload
+def readout(
+    name: str,
+    x: Symbol,
+    *,
+    bias: float | Fraction = ...,
+    std: float | Fraction = ...,
+    scale: object = ...,
+    trainable: bool = ...,
+    outputs: None = ...,
+) -> Symbol: ...
+
+
+@overload
+def readout(
+    name: str,
+    x: Symbol,
+    *,
+    bias: float | Fraction = ...,
+    std: float | Fraction = ...,
+    scale: object = ...,
+    trainable: bool = ...,
+    outputs: int,
+) -> tuple[Symbol, ...]: ...
+
+
 def readout(
     name: str,
     x: Symbol,
@@ -189,16 +215,17 @@ def readout(
     scale: object = NTK,
     trainable: bool = True,
     outputs: int | None = None,
-) -> Any:
+) -> Symbol | tuple[Symbol, ...]:
     """The scalar Σ_α v_α x_α with a Gaussian readout v, plus a bias scalar `<name>.bias`; options as in `linear`.
 
-    outputs: k gives a tuple of k scalars, by readouts named `<name>.0`, `<name>.1`, …
+    outputs: k gives a tuple of k scalars, by readouts named `<name>_0`, `<name>_1`, …
     """
     if outputs is not None:
         if isinstance(outputs, bool) or not isinstance(outputs, int) or outputs < 1:
             raise ProgramError(f"outputs={outputs!r} of {name!r} must be a positive integer")
-        options: dict[str, Any] = {"bias": bias, "std": std, "scale": scale, "trainable": trainable}
-        return tuple(readout(f"{name}.{j}", x, **options) for j in range(outputs))
+        return tuple(
+            readout(f"{name}_{j}", x, bias=bias, std=std, scale=scale, trainable=trainable) for j in range(outputs)
+        )
     builder, source = _vector(name, x, "tp.readout")
     if not source.growing:
         raise ProgramError(f"readout {name!r} reads the data directly; put tp.linear in between")

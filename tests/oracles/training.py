@@ -1,4 +1,4 @@
-"""Training by JAX's own autodiff, at given weights: whole arrays, plain loops, and a linear model by Jacobian products."""
+"""Training by JAX's own autodiff, at given weights: whole arrays, and the linear model by Jacobian products."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LOSSES = {
 
 
 class Training:
-    """forward(theta, x) -> (k,) trained on the first inputs; all in unit-variance coordinates, rates n^(-c) by parameter."""
+    """forward(theta, x) -> (k,) trained on the first inputs; unit-variance coordinates, rates n^(-c) by parameter."""
 
     def __init__(self, forward, theta, data, n, targets, loss, rates, batches, momentum, decay, kappa, rho, c=None):
         flat, unravel = ravel_pytree({k: jnp.asarray(v) for k, v in theta.items()})
