@@ -22,6 +22,7 @@ LAYERS = (
     "architectures",
     "scaling",
     "proofs",
+    "linearity",
     "report",
     "cli",
 )

@@ -104,7 +104,8 @@ def moved(
     """∇^D F(θ_s)(x) − ∇^D F(θ_0)(x), D ≤ 2, at one input of a network of one output, at η = 1.
 
     D = 0: a scalar; D = 1: its squared norm ("moved squared"); D = 2: slots, as `tp.correlation` has them. Coordinates
-    are the unit-variance ones, weighted by n^(-c/2). Arguments as in `train`.
+    are the unit-variance ones, weighted by n^(-c/2), and with an external scale by n^κ, the root of its η. Arguments as
+    in `train`.
     """
     return motions(program, Recipe.of(program, targets, steps, learning_rate, **options), D, point)[-1]
 
@@ -125,7 +126,8 @@ def motions(program: Program, recipe: Recipe, D: int, point: int = 0) -> list[Pr
 
 
 def _motion(builder: Builder, trained: Trained, label: str, D: int, steps: int) -> Program:
-    program, scale = trained.program, trained.recipe.scale
+    program, kappa = trained.program, trained.recipe.kappa
+    scale = Coefficient(power=kappa * (D - 1))
     if D == 0:
         gap = builder.lincomb([(ONE, trained.outputs(steps)[label]), (MINUS * scale, program.outputs[label])])
         return builder.build({"moved": gap or builder.zero()})

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from types import MappingProxyType
-from typing import final
+from typing import ClassVar, final
 
 import sympy
 
@@ -22,7 +22,12 @@ Row = Sequence[Fraction]
 
 
 class Loss(ABC):
-    """A loss of the outputs F_1…F_k at one input with targets y_1…y_k."""
+    """A loss of the outputs F_1…F_k at one input with targets y_1…y_k.
+
+    bounded: whether its slopes are bounded, however large the outputs are.
+    """
+
+    bounded: ClassVar[bool] = False
 
     @abstractmethod
     def slopes(self, builder: Builder, outputs: Sequence[Value], targets: Row) -> list[Value]:
@@ -47,6 +52,8 @@ class Squared(Loss):
 class Logistic(Loss):
     """Σ_j log(1 + exp(−y_j F_j)) for labels y_j = ±1."""
 
+    bounded = True
+
     def slopes(self, builder: Builder, outputs: Sequence[Value], targets: Row) -> list[Value]:
         found = []
         for f, y in zip(outputs, targets, strict=True):
@@ -64,6 +71,8 @@ class Logistic(Loss):
 @dataclass(frozen=True)
 class CrossEntropy(Loss):
     """−Σ_j y_j log p_j with the softmax p of the outputs; the y_j of one input sum to 1."""
+
+    bounded = True
 
     def slopes(self, builder: Builder, outputs: Sequence[Value], targets: Row) -> list[Value]:
         found = []

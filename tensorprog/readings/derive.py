@@ -139,9 +139,12 @@ def deep_recursion(nodes: int) -> Iterator[None]:
 
 
 class Analysis:
-    """A program with the adjoints of some of its outputs, its sizes, and the kinds of its gradient directions."""
+    """A program with the adjoints of some of its outputs, its sizes, and the kinds of its gradient directions.
 
-    def __init__(self, program: Program, points: Sequence[int]) -> None:
+    symmetric: whether sign symmetries may make scalars smaller.
+    """
+
+    def __init__(self, program: Program, points: Sequence[int], symmetric: bool = True) -> None:
         self.program = program
         self.builder = Builder(program)
         self.gradients: dict[int, Gradient] = {}
@@ -150,9 +153,11 @@ class Analysis:
             self.gradients[point] = gradient(self.builder, target, adjoints(self.builder, target))
         with deep_recursion(len(self.builder.nodes)):
             outputs = frozenset(program.outputs.values())
-            improved = partial(_improved, self.builder.nodes, self.builder.types, outputs)
+            skip = outputs if symmetric else self.builder.nodes
+            improved = partial(_improved, self.builder.nodes, self.builder.types, skip)
             self.sizes = node_sizes(self.builder.nodes, self.builder.types, improved)
-        self.flip = odd_flip(self.builder.nodes, [program.outputs[f"F{point}"] for point in points])
+        targets = [program.outputs[f"F{point}"] for point in points]
+        self.flip = odd_flip(self.builder.nodes, targets) if symmetric else None
         self.parity = {} if self.flip is None else parities(self.builder.nodes, self.flip)
         parameters = program.parameters
         self.weighted = UnitDirection({k: -p.a - p.c / 2 for k, p in parameters.items() if p.trainable})

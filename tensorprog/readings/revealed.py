@@ -21,7 +21,7 @@ import numpy as np
 
 from tensorprog.readings.draws import Array
 
-DEPENDENT = {"float64": 1e-10, "float32": 2e-5}  # a remainder smaller than this part of the vector is rounding
+DEPENDENT = {"float64": 1e-13, "float32": 2e-5}  # a remainder smaller than this part of the vector is rounding
 GROWTH = 8  # products by which a basis grows at least when it is full
 
 Draw = Callable[[str, int, Array], None]

@@ -110,11 +110,13 @@ def test_moved_derivatives(net):
         np.testing.assert_allclose(tp.sample(zero, data, WIDTH, 1, SEED)[0], expected, rtol=1e-8)
         one = tp.moved(program, LABELS, D=1, steps=3, point=point, **options)
         change = jax.gradient(end, point) - jax.gradient(jax.start, point)
-        np.testing.assert_allclose(tp.sample(one, data, WIDTH, 1, SEED)[0], np.linalg.norm(change), rtol=1e-8)
+        np.testing.assert_allclose(
+            tp.sample(one, data, WIDTH, 1, SEED)[0], WIDTH**0.25 * np.linalg.norm(change), rtol=1e-8
+        )
     two = tp.moved(program, LABELS, D=2, steps=3, point=4, **options)
     u = {name: RNG.standard_normal(value.shape) for name, value in weights(program, WIDTH, case.d0).items()}
     flat = ravel_pytree(u)[0]
-    expected = jax.hessian_product(end, 4, flat) - jax.hessian_product(jax.start, 4, flat)
+    expected = WIDTH**0.5 * (jax.hessian_product(end, 4, flat) - jax.hessian_product(jax.start, 4, flat))
     found = applied(two, data, WIDTH, u)
     whole = {name: found.get(name, np.zeros_like(value)) for name, value in u.items()}
     np.testing.assert_allclose(ravel_pytree(whole)[0], expected, rtol=1e-8, atol=1e-10)

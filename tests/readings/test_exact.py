@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from cases import CASES
@@ -286,3 +288,19 @@ def test_orthogonality_is_kept_over_200_products():
         assert span.count == 100
         gram = sum(part @ part.copy().T for part in np.array_split(span.vectors[0, :100], 64, axis=1))
         assert np.abs(gram - np.eye(100)).max() < 1e-10
+
+
+def close_products(x):
+    """10¹² (W(h + 10⁻¹² u) − W h): the product with what a nearly equal vector adds."""
+    h, u = tp.linear("U", x), tp.linear("B", x)
+    return tp.readout("v", 10**12 * (tp.linear("W", h + Fraction(1, 10**12) * u) - tp.linear("W", h)))
+
+
+@pytest.mark.parametrize("width", [64, 2**15])
+def test_a_vector_nearly_in_the_span_still_draws(width):
+    """Its law is that of a product with u: mean square |x|²/d0 = 1, five standard errors; without a draw it is 0."""
+    samples = 400 if width == 64 else 60
+    values = tp.sample(tp.trace(close_products), np.ones((1, 4)), width, samples, 3, method="exact")
+    squares = values**2
+    assert abs(squares.mean() - 1) < 5 * squares.std() / np.sqrt(samples)
+    assert squares.mean() > 0.3

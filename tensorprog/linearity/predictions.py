@@ -1,0 +1,176 @@
+"""What a table of exponents says about training: sizes of deviations, and how far learning stays linear.
+
+Every prediction is made before anything is measured, from the trees of `trees`: sizes at s steps, with factors η C′ of
+size n^q, q = ρ + f, f the power of n of the slopes C′. They are bounds for fixed s; which trees decide is part of each.
+
+Assumed, and said so: trees of more than five vertices are not larger than those of at most five (they are not in the
+table), and for kinked activations that preactivations have a bounded density (`kink`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any, Literal
+
+from tensorprog.exponents import Exponent
+from tensorprog.functions import softplus
+from tensorprog.linearity.trees import LARGEST, Tree, trees
+from tensorprog.passes.correlation import order_of
+from tensorprog.program import Apply, Program
+from tensorprog.readings import Table
+from tensorprog.readings.derive import Analysis
+
+Quantity = Literal["deviation", "moved F", "moved gradient", "moved Hessian"]
+QUANTITIES: dict[Quantity, int] = {"deviation": 0, "moved F": 0, "moved gradient": 1, "moved Hessian": 2}
+ZERO = Fraction(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The size of one quantity after `steps` steps at η n^ρ and external scale κ.
+
+    law: n^e (log n)^l, or None where the terms grow with their order and the expansion says nothing. status: "definite"
+    where one definite correlation alone decides the first step, otherwise "upper bound". reasons: what decides.
+    """
+
+    quantity: Quantity
+    steps: int
+    rho: Fraction
+    kappa: Fraction
+    law: Exponent | None
+    status: Literal["definite", "upper bound"]
+    reasons: tuple[str, ...]
+
+    @property
+    def linear(self) -> bool:
+        """Whether the quantity vanishes as n → ∞."""
+        return self.law is not None and self.law.power < 0
+
+    def __str__(self) -> str:
+        law = "no prediction" if self.law is None else str(self.law)
+        return f"{self.quantity} after {self.steps}: {law} ({self.status}; {', '.join(self.reasons)})"
+
+    def to_object(self) -> dict[str, Any]:
+        return {
+            "quantity": self.quantity,
+            "steps": self.steps,
+            "rho": str(self.rho),
+            "kappa": str(self.kappa),
+            "exponent": None if self.law is None else str(self.law.power),
+            "status": self.status,
+            "reasons": list(self.reasons),
+        }
+
+
+def predict(
+    table: Table,
+    steps: int,
+    rho: Fraction = ZERO,
+    *,
+    quantity: Quantity = "deviation",
+    bounded: bool = False,
+    kinked: Exponent | None = None,
+) -> Prediction:
+    """The size of a quantity after so many steps.
+
+    Parameters
+    ----------
+    table: exponents at the external scale κ it was derived with.
+    steps, rho: s, and η → n^ρ η.
+    bounded: whether the slopes C′ of the loss are bounded (logistic); otherwise they grow like F.
+    kinked: for kinked activations, the size of the second-order remainder (`kink`).
+    """
+    first = trees(table)
+    ntk = next((e.law for e in table if (e.D, e.d) == (0, 1)), None) or Exponent()
+    slopes = ZERO
+    gap: Exponent | None = None
+    found: _Largest | None = None
+    for step in range(1, steps + 1):
+        q = rho + slopes
+        found = _largest(_reached(first, step), q, kinked)
+        carried = None if gap is None else gap + ntk.shift(q)
+        gap = found.law if carried is None or found.law is None else max(found.law, carried)
+        if gap is None:
+            break
+        if not bounded:
+            slopes = max(slopes, q + Fraction(ntk.power), Fraction(gap.power))
+        last = q
+    assert found is not None
+    law, reasons, status = gap, found.reasons, found.status
+    if quantity != "deviation" and gap is not None:
+        whole = _largest(_reached(trees(table, QUANTITIES[quantity]), steps), last, None)
+        law, reasons, status = whole.law, whole.reasons, whole.status
+        if quantity == "moved F":
+            law = max(x for x in (ntk.shift(last), law) if x is not None)
+            reasons, status = ("C^{0,1}",), "upper bound"
+    certain = status if steps == 1 else "upper bound"
+    return Prediction(quantity, steps, rho, table.kappa, law, certain, reasons)
+
+
+@dataclass(frozen=True, slots=True)
+class _Largest:
+    law: Exponent | None
+    status: Literal["definite", "upper bound"]
+    reasons: tuple[str, ...]
+
+
+def _largest(found: Sequence[Tree], q: Fraction, kinked: Exponent | None) -> _Largest:
+    """The largest of the trees; None where those of the most edges exceed all others."""
+    if kinked is not None:
+        return _Largest(kinked.shift(2 * q), "upper bound", ("the kink, crossed by a finite step",))
+    if not found:
+        return _Largest(None, "upper bound", ("the table has no order beyond the linear one",))
+    sizes = [(tree.at(q), tree) for tree in found]
+    law = max(size for size, _ in sizes)
+    shorter = [size for size, tree in sizes if tree.edges < LARGEST]
+    if q > 0 and (not shorter or law > max(shorter)):
+        return _Largest(None, "upper bound", ("terms grow with their order",))
+    deciding = [tree for size, tree in sizes if size == law]
+    alone = len(deciding) == 1 and deciding[0].is_one_correlation and deciding[0].entries[0].status == "definite"
+    return _Largest(law, "definite" if alone else "upper bound", tuple(map(str, deciding)))
+
+
+def _reached(found: Sequence[Tree], steps: int) -> list[Tree]:
+    """The trees that so many steps bring: one step is along gradients at θ_0, a single correlation."""
+    return [tree for tree in found if steps > 1 or tree.is_one_correlation]
+
+
+def largest_rho(table: Table, *, relative: bool = False) -> Fraction | None:
+    """The ρ below which the deviation after one step vanishes as n → ∞, or vanishes against F_lin's own change.
+
+    None when no order limits it.
+    """
+    found = [tree for tree in _reached(trees(table), 1) if tree.edges > relative]
+    return min((-Fraction(tree.size.power) / (tree.edges - relative) for tree in found), default=None)
+
+
+def kink(program: Program) -> Exponent | None:
+    """For kinked activations, the size of F(θ+δ) − F(θ) − ∇F·δ along a gradient step at η = 1; None for smooth ones.
+
+    A step of size δ takes a share δ of the coordinates across their kink, where the first-order remainder is of size δ:
+    on average over a preactivation of bounded density that is a second-order term, φ″ δ², but all to one side, so no
+    sign symmetry makes it smaller. Hence the bound of C^{0,2} without symmetries, with a smooth function in place of
+    each kinked one.
+    """
+    nodes = {
+        name: replace(node, function=softplus)
+        if isinstance(node, Apply) and node.function.smoothness is not None
+        else node
+        for name, node in program.nodes.items()
+    }
+    if nodes == dict(program.nodes):
+        return None
+    smooth = Program(nodes, program.outputs)
+    points = (0, 0, 0)
+    entry = Analysis(smooth, [0], symmetric=False).entry(order_of(smooth, 0, 2, points), ZERO)
+    return entry.law
+
+
+def rescaled(table: Table, rho: Fraction) -> Table:
+    """The table at η n^ρ: C^{D,d} gains ρ(D/2 + d)."""
+    entries = tuple(
+        e if e.exponent is None else replace(e, exponent=e.exponent + rho * (Fraction(e.D, 2) + e.d)) for e in table
+    )
+    return replace(table, entries=entries)

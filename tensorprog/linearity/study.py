@@ -1,0 +1,240 @@
+"""`linearity`: is a network weakly correlated, how far from linear does that leave it, and does training agree?
+
+Everything is predicted first (`predictions`), then the network and its linearised model are trained on the same weights
+at growing widths, at several learning rates η n^ρ and external scales κ, and each prediction is judged like a derived
+exponent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tensorprog.errors import ProgramError, TrainingError
+from tensorprog.exponents import Exponent
+from tensorprog.limits.definite import derive
+from tensorprog.limits.kernels import kernel
+from tensorprog.linearity.predictions import Prediction, Quantity, kink, predict, rescaled
+from tensorprog.passes.learning import deviations, motions
+from tensorprog.passes.losses import Squared, loss_of
+from tensorprog.passes.recipe import Recipe
+from tensorprog.program import Program
+from tensorprog.readings import Table, all_orders, check_data
+from tensorprog.scaling.measure import measure
+from tensorprog.scaling.quantiles import quantiles
+from tensorprog.scaling.verdict import RESAMPLES, Verdict, judge
+
+Array = NDArray[np.float64]
+QUARTER = Fraction(1, 4)
+RHOS = tuple(i * QUARTER for i in range(-4, 3))
+KAPPAS = tuple(i * QUARTER / 2 for i in range(5))
+ROUNDING = 1e3 * float(np.finfo(np.float64).eps)  # differences of two outputs below this are lost to rounding
+PATIENCE = 20.0
+FEWEST = 3  # widths a slope needs, with one to tell a correction
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a theorem of arXiv 2401.04013 says of a deviation, as quoted in its setting: O(n^power (log n)^log)."""
+
+    theorem: str
+    law: Exponent
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One quantity at one (ρ, κ) after some steps: what is predicted, what theorems say, what was measured.
+
+    samples[i] at widths[i]; `used` are the widths whose median is above rounding. verdict: None with too few of them.
+    """
+
+    prediction: Prediction
+    claims: tuple[Claim, ...]
+    widths: tuple[int, ...]
+    samples: tuple[Array, ...]
+    used: tuple[int, ...]
+    verdict: Verdict | None
+
+    @property
+    def medians(self) -> list[float]:
+        return [float(np.median(values)) for values in self.samples]
+
+    @property
+    def median_errors(self) -> list[float]:
+        """Bootstrap standard errors of the medians."""
+        return [float(e) for e in quantiles(self.samples, RESAMPLES, np.random.default_rng(0)).errors[:, 0]]
+
+    def contradicts(self, claim: Claim) -> bool:
+        """Whether the measured slope lies above what a theorem says."""
+        v = self.verdict
+        return v is not None and bool(v.interval[0] > float(claim.law.power) + v.margin)
+
+    def to_object(self) -> dict[str, Any]:
+        v = self.verdict
+        return {
+            **self.prediction.to_object(),
+            "theorems": [
+                {"theorem": c.theorem, "exponent": str(c.law.power), "contradicted": self.contradicts(c)}
+                for c in self.claims
+            ],
+            "widths": list(self.widths),
+            "used": list(self.used),
+            "samples": [len(values) for values in self.samples],
+            "medians": self.medians,
+            "median_errors": self.median_errors,
+            "slope": None if v is None else _finite(v.slope),
+            "interval": None if v is None or not np.isfinite(v.interval).all() else list(v.interval),
+            "verdict": None if v is None or self.prediction.law is None else v.verdict,
+            "tight": None if v is None else v.tight,
+        }
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """Largest eigenvalue of the limit kernel Θ/|B| on a batch; gradient descent on ½(F − y)² needs η < 2/eigenvalue.
+
+    Below, every direction of the linear model contracts; above, the leading one grows at each step, whatever the width.
+    """
+
+    eigenvalue: float | None
+    reason: str = ""
+
+    @property
+    def rate(self) -> float | None:
+        return None if self.eigenvalue is None else 2 / self.eigenvalue
+
+
+def threshold(program: Program, data: ArrayLike, recipe: Recipe) -> Threshold:
+    """From the limit of the kernel on the largest batch of a squared-error recipe."""
+    batch = max(recipe.batches, key=len)
+    try:
+        matrix = kernel(program, np.asarray(data, dtype=np.float64)[list(batch)]) / len(batch)
+    except ProgramError as error:
+        return Threshold(None, str(error))
+    return Threshold(float(np.linalg.eigvalsh(matrix)[-1]))
+
+
+def table_of(program: Program, data: Array, kappa: Fraction, patience: float) -> Table:
+    """All orders of a table, at the traced inputs in turn; definite where limits can be taken in the patience given."""
+    inputs = len(program.outputs)
+    points = [i % inputs for i in range(5)]
+    orders = all_orders(program)
+    return derive(program, orders, points, kappa, data=data if patience else None, patience=patience or PATIENCE)
+
+
+def settings(rhos: Sequence[Fraction], kappas: Sequence[Fraction]) -> list[tuple[Fraction, Fraction]]:
+    """(ρ, κ): every ρ at κ = 0, every κ at ρ = 0, and (0, 0) first."""
+    zero = Fraction(0)
+    return list(dict.fromkeys([(zero, zero), *((r, zero) for r in rhos), *((zero, k) for k in kappas)]))
+
+
+def claims(table: Table, rho: Fraction) -> tuple[Claim, ...]:
+    """Theorem 3.1 on the table at η n^ρ, and Theorem 3.2 on the table at η with its deviation n^ρ/m(n)."""
+    found = []
+    for theorem, weak, extra in (
+        ("3.1", rescaled(table, rho).fixed, Fraction(0)),
+        ("3.2", table.exponential, rho),
+    ):
+        if weak.holds and weak.exponent is not None and weak.log_power is not None:
+            found.append(Claim(theorem, Exponent(extra - weak.exponent, -weak.log_power)))
+    return tuple(found)
+
+
+class Study:
+    """Predictions and measurements of one trained network; `linearity` runs all of it."""
+
+    def __init__(
+        self,
+        program: Program,
+        data: Array,
+        targets: ArrayLike,
+        options: Mapping[str, Any],
+        *,
+        steps: int,
+        widths: Sequence[int],
+        samples: int | None,
+        seed: int,
+        margin: float,
+        ways: Mapping[str, Any],
+    ) -> None:
+        self.program, self.data, self.targets, self.options = program, data, targets, dict(options)
+        self.steps, self.widths, self.samples, self.seed = steps, tuple(widths), samples, seed
+        self.margin, self.ways = margin, dict(ways)
+        self.kink = kink(program)
+        self.bounded = loss_of(options.get("loss", "squared")).bounded
+
+    def recipe(self, rho: Fraction, kappa: Fraction, steps: int | None = None) -> Recipe:
+        return Recipe.of(self.program, self.targets, steps or self.steps, rho=rho, kappa=kappa, **self.options)
+
+    def predict(self, table: Table, rho: Fraction, steps: int, quantity: Quantity = "deviation") -> Prediction:
+        return predict(table, steps, rho, quantity=quantity, bounded=self.bounded, kinked=self.kink)
+
+    def outcomes(self, table: Table, rho: Fraction, kappa: Fraction) -> list[Outcome]:
+        """Deviations after one step and after all, and how far the gradient has moved by then."""
+        recipe = self.recipe(rho, kappa)
+        whole = deviations(self.program, recipe)
+        stops = sorted({1, self.steps})
+        programs = [whole[step - 1] for step in stops]
+        predictions = [self.predict(table, rho, step) for step in stops]
+        if self.kink is None and len(recipe.labels[0]) == 1:
+            programs.append(motions(self.program, recipe, 1)[-1])
+            predictions.append(self.predict(table, rho, self.steps, "moved gradient"))
+        found = self.measured(programs, self.widths)
+        quoted = claims(table, rho) if self.kink is None else ()
+        return [
+            self.judged(prediction, quoted if prediction.quantity == "deviation" else (), self.widths, samples)
+            for prediction, samples in zip(predictions, found, strict=True)
+        ]
+
+    def growth(self, table: Table, steps: int, widths: Sequence[int]) -> tuple[Outcome, list[list[float]]]:
+        """sup_s |F(θ_s) − F_lin(s)| over a long run, and the medians at every step, one list a width."""
+        zero = Fraction(0)
+        found = self.measured(deviations(self.program, self.recipe(zero, zero, steps)), widths)
+        largest = [np.max([found[s][i] for s in range(steps)], axis=0) for i in range(len(widths))]
+        curves = [[float(np.median(found[s][i])) for s in range(steps)] for i in range(len(widths))]
+        prediction = self.predict(table, zero, self.steps)
+        return self.judged(prediction, claims(table, zero), widths, largest), curves
+
+    def measured(self, programs: Sequence[Program], widths: Sequence[int]) -> list[list[Array]]:
+        counts = None if self.samples is None else [self.samples] * len(programs)
+        return measure(programs, self.data, widths, counts, self.seed, **self.ways)
+
+    def judged(
+        self, prediction: Prediction, quoted: tuple[Claim, ...], widths: Sequence[int], samples: Sequence[Array]
+    ) -> Outcome:
+        kept = [i for i, values in enumerate(samples) if np.median(values) > ROUNDING]
+        used = tuple(widths[i] for i in kept)
+        verdict = None
+        if len(used) >= FEWEST:
+            law = prediction.law or Exponent()
+            bound = prediction.status != "definite"
+            chosen = [samples[i] for i in kept]
+            verdict = judge(used, chosen, law, bound=bound, margin=self.margin, seed=self.seed)
+        return Outcome(prediction, quoted, tuple(widths), tuple(samples), used, verdict)
+
+
+def check_task(program: Program, data: ArrayLike, targets: ArrayLike) -> Array:
+    """Data for every traced input, and targets for at least one and not all of more than them."""
+    array = check_data(program, data)
+    if len(array) < len(program.outputs):
+        raise TrainingError(f"{len(program.outputs)} inputs are traced, the data have {len(array)}; give one row each")
+    if len(np.asarray(targets)) > len(program.outputs):
+        raise TrainingError(f"{len(np.asarray(targets))} targets are given for {len(program.outputs)} traced inputs")
+    return array
+
+
+def default_rate(found: Threshold, loss: object) -> float:
+    """Half of the threshold, in two digits; TrainingError where there is none."""
+    if not isinstance(loss_of(loss), Squared) or found.rate is None:
+        why = found.reason or "thresholds are known for the squared error"
+        raise TrainingError(f"no learning rate is given, and none can be chosen: {why}; give learning_rate")
+    return float(f"{found.rate / 2:.2g}")
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None
