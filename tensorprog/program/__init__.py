@@ -16,7 +16,7 @@ from tensorprog.program.instructions import (
     ancestors,
     operands,
 )
-from tensorprog.program.layers import linear, mean, readout
+from tensorprog.program.layers import Std, linear, mean, readout
 from tensorprog.program.program import Program, Slot
 from tensorprog.program.scales import ABC, MEAN_FIELD, MUP, NTK, PRESETS, Preset, abc
 from tensorprog.program.tracing import Sequence, Symbol, trace
@@ -49,6 +49,7 @@ __all__ = [
     "Scalar",
     "Sequence",
     "Slot",
+    "Std",
     "Symbol",
     "Vector",
     "Width",

@@ -15,6 +15,7 @@ from tensorprog.program.tracing import Recorder, Sequence, Symbol
 from tensorprog.program.types import ONE, Vector, Width
 
 Std = float | Fraction | NamedConstant
+"""A standard deviation: a positive number, or `tp.symbol`."""
 
 
 def linear(

@@ -15,7 +15,7 @@ import tensorprog as tp
 from tensorprog import architectures
 from tensorprog.errors import DataError, OrderError, ProgramError
 from tensorprog.functions import erf, gelu, sin, tanh
-from tensorprog.limits.symbols import averages
+from tensorprog.limits.symbols import symbol_values
 
 BY_NAME = {case.name: case for case in CASES}
 NODES, WEIGHTS = special.roots_hermitenorm(80)
@@ -25,7 +25,7 @@ WEIGHTS = WEIGHTS / WEIGHTS.sum()
 def evaluated(found):
     """The last equation's value, each E(…) by Gauss–Hermite in at most two dimensions."""
     known = {}
-    numbers = averages(found.interpreter, found.data)
+    numbers = symbol_values(found.interpreter, found.data)
     for name, value in numbers.items():
         data = re.fullmatch("⟨(.*)⟩", name)
         known[("K_" + data[1].replace(" ", "_")) if data else name] = float(value)
@@ -129,7 +129,9 @@ def test_compiled_limits_take_symbols(std):
 def test_compiled_limits_are_the_value():
     for name, D, d, points in EXAMPLES[:4]:
         found = limit_of(name, D, d, points)
-        assert float(found.compile()(averages(found.interpreter, found.data))) == pytest.approx(found.value, rel=1e-9)
+        assert float(found.compile()(symbol_values(found.interpreter, found.data))) == pytest.approx(
+            found.value, rel=1e-9
+        )
 
 
 @pytest.mark.parametrize(("phi", "method"), [(erf, "closed form"), (sin, "closed form"), (tanh, "quadrature")])
