@@ -73,10 +73,12 @@ class Builder:
         return self._emit(Constant(coefficient)) if coefficient.value else None
 
     def named(self, constant: NamedConstant) -> Value:
-        """The node of a named constant, times its factor; one name has one value."""
-        node = Constant(constant.coefficient, name=constant.name)
-        check_leaf(constant.name, node, self.nodes)
-        return self.scaled(constant.factor, self._emit(node, constant.name))
+        """A product of named constants; one name has one value."""
+        names = list[Value]()
+        for node in constant.symbols:
+            check_leaf(str(node.name), node, self.nodes)
+            names.append(self._emit(node, node.name))
+        return self.scaled(constant.factor, self.multiply(*names))
 
     def zero(self) -> str:
         """The scalar 0 as a node, where a value cannot be left out."""

@@ -5,8 +5,9 @@ They belong to no trace: one is made once and used in any architecture.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
+from math import prod
 from numbers import Real
 from typing import ClassVar
 
@@ -19,20 +20,27 @@ from tensorprog.program.types import ONE, Coefficient
 
 @dataclass(frozen=True, slots=True)
 class NamedConstant:
-    """`factor` times the constant `name`, whose value is `coefficient`; `tp.symbol` makes one.
+    """`factor` times scalar constants that have names; `tp.symbol` makes one of them.
 
-    A product with a number or a power of n changes the factor; all else is arithmetic with traced values.
+    Products of symbols, with numbers and with powers of n stay outside a trace; all else is arithmetic with traced
+    values.
     """
 
-    name: str
-    coefficient: Coefficient
+    symbols: tuple[Constant, ...]
     factor: Coefficient = ONE
 
     __array_ufunc__: ClassVar[None] = None  # numpy scalars defer to the operators below
 
+    @property
+    def value(self) -> Coefficient:
+        """The number, powers of n included."""
+        return prod((node.coefficient for node in self.symbols), start=self.factor)
+
     def __mul__(self, other: object) -> NamedConstant:
+        if isinstance(other, NamedConstant):
+            return NamedConstant(_sorted(self.symbols + other.symbols), self.factor * other.factor)
         if isinstance(other, Real | Coefficient):
-            return replace(self, factor=self.factor * _coefficient(other))
+            return NamedConstant(self.symbols, self.factor * _coefficient(other))
         return NotImplemented
 
     __rmul__ = __mul__
@@ -41,14 +49,20 @@ class NamedConstant:
         if not isinstance(other, Real | Coefficient):
             return NotImplemented
         if not _coefficient(other).value:
-            raise ExpressionError(f"the symbol {self.name!r} is divided by zero; give a divisor other than 0")
-        return replace(self, factor=self.factor / _coefficient(other))
+            raise ExpressionError(f"the symbol {str(self)!r} is divided by zero; give a divisor other than 0")
+        return NamedConstant(self.symbols, self.factor / _coefficient(other))
+
+    def __pow__(self, exponent: object) -> NamedConstant:
+        if not isinstance(exponent, int) or exponent < 1:
+            return NotImplemented
+        return NamedConstant(_sorted(self.symbols * exponent), self.factor**exponent)
 
     def __neg__(self) -> NamedConstant:
         return self * -1
 
     def __str__(self) -> str:
-        return self.name if self.factor == ONE else f"{self.factor}*{self.name}"
+        names = "*".join(str(node.name) for node in self.symbols)
+        return names if self.factor == ONE else f"{self.factor}*{names}"
 
 
 def symbol(name: str, value: int | float | Fraction | Coefficient) -> NamedConstant:
@@ -62,9 +76,13 @@ def symbol(name: str, value: int | float | Fraction | Coefficient) -> NamedConst
     """
     if not isinstance(name, str):
         raise ProgramError(f"{name!r} is no name for a symbol; use letters, digits and _, as in 'sigma_w'")
-    coefficient = _coefficient(value)
-    check_leaf(name, Constant(coefficient, name=name), {})
-    return NamedConstant(name, coefficient)
+    node = Constant(_coefficient(value), name=name)
+    check_leaf(name, node, {})
+    return NamedConstant((node,))
+
+
+def _sorted(symbols: tuple[Constant, ...]) -> tuple[Constant, ...]:
+    return tuple(sorted(symbols, key=lambda node: str(node.name)))
 
 
 def _coefficient(value: object) -> Coefficient:

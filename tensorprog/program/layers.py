@@ -114,15 +114,15 @@ def _bias(builder: Recorder, weight: str, width: Width | None, std: object, scal
 
 
 def _std(name: str, std: object) -> tuple[Fraction, NamedConstant | None]:
-    """A standard deviation as a number times a named constant."""
+    """A standard deviation as a number times named constants."""
     if isinstance(std, NamedConstant):
         number, sigma = std.factor.value, replace(std, factor=ONE)
-        if std.factor.power or std.coefficient.power:
+        if std.factor.power or std.value.power:
             raise ProgramError(f"the standard deviation of {name!r} is {std} with a power of n; give that to scale=")
     else:
         number, sigma = exact(std), None
-    if number <= 0 or (sigma is not None and sigma.coefficient.value <= 0):
-        raise ProgramError(f"the standard deviation of {name!r} is {std!r}; it must be positive")
+    if number <= 0 or (sigma is not None and sigma.value.value <= 0):
+        raise ProgramError(f"the standard deviation of {name!r} is {std}; it must be positive")
     return number, sigma
 
 

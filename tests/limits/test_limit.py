@@ -73,6 +73,13 @@ def test_equations_evaluate_to_the_value(example):
     assert evaluated(found) == pytest.approx(found.value, rel=1e-6)
 
 
+def test_equations_with_symbols_evaluate_to_the_value():
+    stds = {"weight_std": tp.symbol("sigma_w", 1.25), "bias_std": tp.symbol("sigma_b", 0.5)}
+    found = tp.limit(tp.correlation(tp.trace(architectures.mlp, inputs=2, **stds), 0, 1), BY_NAME["mlp"].data(2))
+    assert {"sigma_w", "sigma_b"} <= {s.name for equation in found.equations for s in equation.rhs.free_symbols}
+    assert evaluated(found) == pytest.approx(found.value, rel=1e-6)
+
+
 def test_equations_only_read_what_came_before():
     seen = set()
     for equation in limit_of("mlp", 0, 1).equations:

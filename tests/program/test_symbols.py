@@ -31,21 +31,34 @@ def named(program):
 
 
 def test_a_symbol_is_a_name_and_an_exact_value():
-    assert NamedConstant("sigma_w", Coefficient(Fraction(3, 2))) == SIGMA
-    assert tp.symbol("eta", 2 / tp.n).coefficient == Coefficient(Fraction(2), Fraction(-1))
-    assert tp.symbol("σ", 0.1).coefficient.value == Fraction(1, 10)
+    assert NamedConstant((Constant(Coefficient(Fraction(3, 2)), name="sigma_w"),)) == SIGMA
+    assert tp.symbol("eta", 2 / tp.n).value == Coefficient(Fraction(2), Fraction(-1))
+    assert tp.symbol("σ", 0.1).value == Coefficient(Fraction(1, 10))
     assert pickle.loads(pickle.dumps(SIGMA)) == copy.deepcopy(SIGMA) == SIGMA
     assert hash(SIGMA) == hash(tp.symbol("sigma_w", 1.5))
     with pytest.raises(AttributeError):
-        SIGMA.name = "other"
+        SIGMA.factor = tp.n
 
 
 @pytest.mark.parametrize(
     "scaled", [2 * SIGMA, SIGMA * 2, np.float64(2) * SIGMA, SIGMA * np.int64(2), SIGMA / HALF, -(SIGMA * -2)]
 )
 def test_products_with_numbers_outside_a_trace(scaled):
-    assert scaled == NamedConstant("sigma_w", SIGMA.coefficient, Coefficient(Fraction(2)))
+    assert scaled == NamedConstant(SIGMA.symbols, Coefficient(Fraction(2)))
+    assert scaled.value == Coefficient(Fraction(3))
     assert str(scaled) == "2*sigma_w"
+
+
+def test_products_of_symbols_outside_a_trace():
+    assert TAU * SIGMA == SIGMA * TAU == NamedConstant(SIGMA.symbols + TAU.symbols)
+    assert NamedConstant(SIGMA.symbols * 2 + TAU.symbols, Coefficient(Fraction(4))) == (2 * SIGMA) ** 2 * TAU
+    assert str(SIGMA**2 * TAU) == "sigma_w*sigma_w*tau"
+    program = tp.trace(net, std=SIGMA * TAU, bias=SIGMA**2)
+    assert Multiply(("sigma_w", "tau")) in program.nodes.values()
+    assert Multiply(("sigma_w", "sigma_w")) in program.nodes.values()
+    for exponent in (0, -1, 0.5):
+        with pytest.raises(TypeError):
+            SIGMA**exponent
 
 
 def test_products_with_powers_of_n():
@@ -106,11 +119,12 @@ def test_equal_symbols_are_one_node():
         lambda x, s: tp.mean(x * x) * s * x,
         lambda x, s: 2 * (s * x) * 3 - x,
         lambda x, s: x * (2 * s),
+        lambda x, s: s * s * x + s**2,
     ],
 )
 def test_arithmetic_is_that_of_the_number_and_folds_nothing(function):
     by_name, by_number = (tp.trace(lambda x, s=s: tp.mean(function(tp.linear("U", x), s) ** 2)) for s in (SIGMA, 1.5))
-    assert named(by_name) == {"sigma_w": SIGMA.coefficient}
+    assert named(by_name) == {"sigma_w": SIGMA.value}
     assert named(by_number) == {}
     one, other = tp.sample([by_name], np.ones((1, 3)), 5, 1, 2), tp.sample([by_number], np.ones((1, 3)), 5, 1, 2)
     np.testing.assert_allclose(one, other, rtol=1e-13)
