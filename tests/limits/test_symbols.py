@@ -237,7 +237,6 @@ def test_proofs_are_those_of_the_number():
     assert any("sigma_w" in {x.name for x in e.rhs.free_symbols} for e in other.equations)
 
 
-@pytest.mark.long
 def test_proofs_with_symbols_are_confirmed():
     """A true proof has a step refuted with a chance below 1e-3; the seed is fixed."""
     proof = tp.prove(networks(2)[1], 0, 1, data=DATA)
