@@ -39,6 +39,7 @@ from tensorprog.program import (
     mean,
     n,
     readout,
+    symbol,
     trace,
 )
 from tensorprog.proofs import Proof, prove
@@ -80,6 +81,7 @@ __all__ = [
     "sigmoid",
     "sin",
     "softplus",
+    "symbol",
     "tanh",
     "trace",
     "verify",
