@@ -1,13 +1,14 @@
 # make report   set up .venv and write the scaling-law report of a three-layer MLP on handwritten digits to report/
 # make test     set up .venv; lint, type-check, doctests and tests
 # make test-long  the statistical suites
+# make notebooks  executes the notebooks in place
 # make bench    the benchmarks; results are explained in docs/benchmarks.md
 
 PYTHON ?= python3
 BIN := .venv/bin
 PINS := pyproject.toml constraints.txt
 
-.PHONY: report test test-long bench lint wheel clean
+.PHONY: report test test-long bench notebooks lint wheel clean
 
 report: .venv/.stamp-report
 	$(BIN)/tensorprog verify mlp -o depth=3 --inputs digits --widths 64..2048 --samples 1600 --operator-samples 60 --seed 0 --out report || [ $$? -eq 1 ]
@@ -25,6 +26,9 @@ lint: .venv/.stamp-test
 
 bench: .venv/.stamp-test
 	$(BIN)/python -m benchmarks
+
+notebooks: .venv/.stamp-test
+	$(BIN)/python -m notebooks
 
 wheel: .venv/.stamp-test
 	$(BIN)/python -m build --wheel

@@ -39,6 +39,7 @@ from tensorprog.program import (
     mean,
     n,
     readout,
+    symbol,
     trace,
 )
 from tensorprog.proofs import Proof, prove
@@ -83,6 +84,7 @@ __all__ = [
     "sigmoid",
     "sin",
     "softplus",
+    "symbol",
     "tanh",
     "trace",
     "train",

@@ -156,7 +156,7 @@ def _wanted(parameter: inspect.Parameter | None) -> str:
     note = parameter.annotation
     words = note if isinstance(note, str) else getattr(note, "__name__", str(note))
     if note is not parameter.empty:
-        for word, kind in (("Function", "function"), ("Fraction", "number"), ("float", "number")):
+        for word, kind in (("Function", "function"), ("Fraction", "number"), ("float", "number"), ("Std", "number")):
             if word in words:
                 return kind
         return words if words in ("bool", "int", "str") else ""

@@ -7,7 +7,7 @@ from fractions import Fraction
 from tensorprog.architectures._options import check_depth
 from tensorprog.errors import ArchitectureError
 from tensorprog.functions import Function, exp, identity
-from tensorprog.program import Sequence, Symbol, linear, mean, n, readout
+from tensorprog.program import Sequence, Std, Symbol, linear, mean, n, readout
 
 POSITIONS = 3
 SCALINGS = {"n": n**0, "sqrt": n ** Fraction(1, 2)}
@@ -17,8 +17,8 @@ def attention(
     x: Sequence,
     depth: int = 1,
     phi: Function = identity,
-    weight_std: float | Fraction = 1,
-    bias_std: float | Fraction = 0,
+    weight_std: Std = 1,
+    bias_std: Std = 0,
     scaling: str = "n",
     tied: bool = False,
 ) -> Symbol:

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from tensorprog.architectures._options import check_depth
 from tensorprog.functions import Function, erf
-from tensorprog.program import Sequence, Symbol, linear, readout
+from tensorprog.program import Sequence, Std, Symbol, linear, readout
 
 POSITIONS = 4
 
 
-def conv(
-    x: Sequence, depth: int = 2, phi: Function = erf, weight_std: float | Fraction = 1, bias_std: float | Fraction = 0
-) -> Symbol:
+def conv(x: Sequence, depth: int = 2, phi: Function = erf, weight_std: Std = 1, bias_std: Std = 0) -> Symbol:
     """h^l_p = 3^{-1/2} (A^l y_{p-1} + B^l y_p + C^l y_{p+1}),  y = φ(h^{l-1}),  F = v·(average of φ(h^depth_p) over p).
 
     Kernel size 3, circular, the kernel's matrices W<l>_m1, W<l>_0, W<l>_p1. (Novak et al., arXiv 1810.05148, section 2)
     """
     check_depth(depth)
-    tap = float(weight_std) * 3**-0.5  # the fan-in has three positions; √3 is no rational
+    tap = weight_std * 3**-0.5  # the fan-in has three positions; √3 is no rational
     signals = list(x)
     for layer in range(1, depth + 1):
         h: list[Symbol] = []

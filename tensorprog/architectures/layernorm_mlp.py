@@ -6,14 +6,12 @@ from fractions import Fraction
 
 from tensorprog.architectures._options import check_depth
 from tensorprog.functions import Function, erf
-from tensorprog.program import Symbol, linear, mean, readout
+from tensorprog.program import Std, Symbol, linear, mean, readout
 
 POSITIONS = None
 
 
-def layernorm_mlp(
-    x: Symbol, depth: int = 3, phi: Function = erf, weight_std: float | Fraction = 1, bias_std: float | Fraction = 0
-) -> Symbol:
+def layernorm_mlp(x: Symbol, depth: int = 3, phi: Function = erf, weight_std: Std = 1, bias_std: Std = 0) -> Symbol:
     """h^{l+1} = W^l φ(N(h^l)) with N(h) = (h - ⟨h⟩) / √⟨(h - ⟨h⟩)²⟩, no affine part; F = v·φ(N(h^depth)).
 
     (Ba, Kiros, Hinton, arXiv 1607.06450, equation 3)

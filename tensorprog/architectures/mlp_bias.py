@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from tensorprog.architectures.mlp import mlp
 from tensorprog.functions import Function, erf
-from tensorprog.program import Symbol
+from tensorprog.program import Std, Symbol
 
 POSITIONS = None
 
@@ -15,8 +15,8 @@ def mlp_bias(
     x: Symbol,
     depth: int = 3,
     phi: Function = erf,
-    weight_std: float | Fraction = 1,
-    bias_std: float | Fraction = Fraction(1, 2),
+    weight_std: Std = 1,
+    bias_std: Std = Fraction(1, 2),
 ) -> Symbol:
     """h¹ = U x + b⁰,  h^{l+1} = W^l φ(h^l) + b^l,  F = v·φ(h^depth) + b.
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from tensorprog.architectures._options import check_depth
 from tensorprog.functions import Function, erf
-from tensorprog.program import Symbol, linear, readout
+from tensorprog.program import Std, Symbol, linear, readout
 
 POSITIONS = None
 
 
-def resnet(
-    x: Symbol, depth: int = 3, phi: Function = erf, weight_std: float | Fraction = 1, bias_std: float | Fraction = 0
-) -> Symbol:
+def resnet(x: Symbol, depth: int = 3, phi: Function = erf, weight_std: Std = 1, bias_std: Std = 0) -> Symbol:
     """h¹ = U x,  h^{l+1} = h^l + W^l φ(h^l),  F = v·φ(h^depth).
 
     `depth` counts hidden layers, so there are depth - 1 residual blocks. (Huang et al., arXiv 2002.06262, section 2)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from tensorprog.architectures._options import check_depth
 from tensorprog.functions import Function, erf
-from tensorprog.program import Sequence, Symbol, linear, readout
+from tensorprog.program import Sequence, Std, Symbol, linear, readout
 
 POSITIONS = 3
 
 
-def rnn(
-    x: Sequence, depth: int = 1, phi: Function = erf, weight_std: float | Fraction = 1, bias_std: float | Fraction = 0
-) -> Symbol:
+def rnn(x: Sequence, depth: int = 1, phi: Function = erf, weight_std: Std = 1, bias_std: Std = 0) -> Symbol:
     """h_t = W φ(h_{t-1}) + U x_t,  F = v·φ(h_T), the same W at every position; `depth` stacks such layers.
 
     (Yang, Tensor Programs II, arXiv 2006.14548, section 3)

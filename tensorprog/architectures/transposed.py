@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from tensorprog.architectures._options import check_depth
 from tensorprog.functions import Function, erf
-from tensorprog.program import Symbol, linear, readout
+from tensorprog.program import Std, Symbol, linear, readout
 
 POSITIONS = None
 
 
-def transposed(
-    x: Symbol, depth: int = 3, phi: Function = erf, weight_std: float | Fraction = 1, bias_std: float | Fraction = 0
-) -> Symbol:
+def transposed(x: Symbol, depth: int = 3, phi: Function = erf, weight_std: Std = 1, bias_std: Std = 0) -> Symbol:
     """h¹ = U x,  h² = W φ(h¹),  h³ = Wᵀ φ(h²),  h⁴ = W φ(h³), …,  F = v·φ(h^depth).
 
     One W for all hidden layers, every second time transposed. (Yang, Tensor Programs III, arXiv 2009.10685, section 2)

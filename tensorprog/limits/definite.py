@@ -25,7 +25,7 @@ from tensorprog.limits.expectations import METHODS, SAMPLING
 from tensorprog.limits.gaussian import UndecidedLimit
 from tensorprog.limits.interpreter import Interpreter
 from tensorprog.limits.kernels import every_parameter
-from tensorprog.limits.symbols import averages, roundings
+from tensorprog.limits.symbols import roundings, symbol_values
 from tensorprog.limits.terms import Term
 from tensorprog.passes import correlation
 from tensorprog.passes.correlation import squared_norm
@@ -141,7 +141,7 @@ def leading_part(program: Program, data: Array, patience: float) -> tuple[Term[i
     found = interpreter.limit(target)
     if found.payload is None:
         return found, None
-    symbols = averages(interpreter, data)
+    symbols = symbol_values(interpreter, data)
     errors = roundings(interpreter, data)
     return found, Evaluation(interpreter.equations, symbols, deadline=deadline, errors=errors)(found.payload)
 

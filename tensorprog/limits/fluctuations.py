@@ -23,7 +23,7 @@ from tensorprog.limits.expectations import METHODS
 from tensorprog.limits.gaussian import UndecidedLimit
 from tensorprog.limits.interpreter import COPIES, Interpreter
 from tensorprog.limits.kernels import every_parameter
-from tensorprog.limits.symbols import averages
+from tensorprog.limits.symbols import symbol_values
 from tensorprog.passes.gradient import contract, gradient
 from tensorprog.program import Builder, Program, ancestors
 from tensorprog.program.instructions import renamed
@@ -69,7 +69,7 @@ def fluctuation(program: Program, data: ArrayLike, patience: float = PATIENCE) -
     found = interpreter.limit(both.outputs["K"])
     if found.payload is None:
         raise UndecidedLimit("the integrand ⟨∇S(θ), ∇S(θ_t)⟩ has no positive limit at its leading power")
-    given = averages(interpreter, array)
+    given = symbol_values(interpreter, array)
 
     def at(t: Array) -> tuple[Array, Array, int]:
         result = Evaluation(interpreter.equations, {**given, COPIES: t}, deadline=deadline)(found.payload)

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from tensorprog.exponents import HALF, Exponent
 from tensorprog.limits.gaussian import Argument, Poly, ScalarArgument, Space, UndecidedLimit, VectorArgument
+from tensorprog.limits.known import Known
 from tensorprog.limits.scalars import Equations, Value
 from tensorprog.limits.terms import Bound, Term, largest, leading, product, times, total
 from tensorprog.program import (
@@ -31,13 +32,12 @@ from tensorprog.program import (
     Program,
     Vector,
     ancestors,
-    operands,
 )
 
 T = TypeVar("T")
 ZERO = Fraction(0)
 COPIES = "t"
-"""The symbol of the correlation of copies; all others are averages over data."""
+"""The symbol of the correlation of copies; all others are averages over data and named constants."""
 VectorTerm = Term[Poly]
 ScalarTerm = Term[int]
 
@@ -64,9 +64,8 @@ class Interpreter:
         self.space = Space(self.equations, deadline)
         self.vectors: dict[str, VectorTerm] = {}
         self.scalars: dict[str, ScalarTerm] = {}
-        self.data: set[str] = set()
+        self.data = Known(program, self.equations)
         self._parameters: dict[str, int] = {}
-        self.grams: dict[str, tuple[str, ...]] = {}
         self._products: dict[tuple[str, bool], list[tuple[int, str, str]]] = {}
 
     def limit(self, target: str) -> ScalarTerm:
@@ -84,7 +83,7 @@ class Interpreter:
         if isinstance(kind, Matrix):
             return
         if isinstance(kind, Vector) and not kind.width.growing:
-            self._data(name, node)
+            self.data.add(name, node)
         elif isinstance(kind, Vector):
             self.vectors[name] = self._vector(name, node)
         else:
@@ -94,24 +93,12 @@ class Interpreter:
                 found = Term(found.power, None, min(found.rest, (Fraction(size.power), 1)))
             self.scalars[name] = found
 
-    def _data(self, name: str, node: Instruction) -> None:
-        random = [x for x in operands(node) if x not in self.data and not isinstance(self.program.nodes[x], Constant)]
-        if random or isinstance(node, Parameter):
-            what = f"depends on {random[0]!r}, which is random" if random else "is random"
-            raise UndecidedLimit(f"the vector {name!r} of the data's dimension {what}; its limit is no constant")
-        scales = [c for c, _ in node.terms] if isinstance(node, LinComb) else []
-        scales += [x.coefficient for x in map(self.program.nodes.get, operands(node)) if isinstance(x, Constant)]
-        if any(c.power for c in scales):
-            raise UndecidedLimit(f"the vector {name!r} of the data's dimension carries a power of n; scale later")
-        self.data.add(name)
-
     def _vector(self, name: str, node: Instruction) -> VectorTerm:
         match node:
             case Parameter(a=a):
                 return Term(-a, self.space.variable(self._parameter(name, node)), None)
             case Constant(coefficient):
-                value = self.equations.number(coefficient.value)
-                return Term(coefficient.power, self.space.constant(value) or None, None)
+                return Term(coefficient.power, self.space.constant(self.data.constant(node)) or None, None)
             case MatMul(matrix, vector, transpose):
                 return self._product(matrix, vector, transpose)
             case LinComb(terms):
@@ -138,7 +125,7 @@ class Interpreter:
             case Parameter(a=a):
                 return Term(-a, None, (-a, 1))
             case Constant(coefficient):
-                return Term(coefficient.power, self.equations.number(coefficient.value), None)
+                return Term(coefficient.power, self.data.constant(node), None)
             case LinComb(terms):
                 parts = [
                     Term(t.power, self.equations.scaled(c.value, t.payload), t.rest).scaled(c.power)
@@ -156,7 +143,7 @@ class Interpreter:
 
     def _moment(self, args: tuple[str, ...]) -> ScalarTerm:
         if all(x in self.data for x in args):
-            return Term(ZERO, self._gram(args), None)
+            return Term(ZERO, self.data.gram(args), None)
         whole = [self._as_vector(x) for x in args]
         half = len(whole) // 2
         unit: VectorTerm = Term(ZERO, self.space.constant(self.equations.one), None)
@@ -198,7 +185,7 @@ class Interpreter:
 
     def _correlation(self, one: str, other: str) -> Value:
         """Of the entries of two parameters of one base."""
-        return self.equations.one if one == other else self.equations.symbol(COPIES)
+        return self.equations.one if one == other else self.equations.symbol(COPIES, positive=True)
 
     def _variance(self, name: str) -> Value:
         parameter = self.program.nodes[name]
@@ -254,16 +241,10 @@ class Interpreter:
     def _inner(self, one: str, other: str) -> Value:
         """lim of the average of the product of two vectors, powers of n left out."""
         if one in self.data:
-            return self._gram((one, other))
+            return self.data.gram((one, other))
         x, y = self.vectors[one].payload, self.vectors[other].payload
         assert x is not None and y is not None
         return self.space.product_expectation(x, y)
-
-    def _gram(self, names: tuple[str, ...]) -> int:
-        """An average over the coordinates of data vectors."""
-        symbol = f"⟨{' '.join(sorted(names))}⟩"
-        self.grams[symbol] = names
-        return self.equations.symbol(symbol)
 
     # -- leading parts
 

@@ -12,11 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 from tensorprog.errors import DataError, ProgramError
 from tensorprog.limits.evaluate import Evaluation
 from tensorprog.limits.interpreter import Interpreter
-from tensorprog.limits.symbols import data_values
+from tensorprog.limits.symbols import constant_values, data_values
 from tensorprog.limits.terms import Term
 from tensorprog.passes import correlation
 from tensorprog.passes.gradient import adjoints, contract, gradient
-from tensorprog.program import Builder, Input, LinComb, Moment, Parameter, Program, ancestors
+from tensorprog.program import Builder, Input, LinComb, Moment, Multiply, Parameter, Program, ancestors
 from tensorprog.program.instructions import Instruction
 from tensorprog.readings import check_data
 from tensorprog.readings.derive import proved_sizes
@@ -100,6 +100,8 @@ def _last(nodes: Mapping[str, Instruction], target: str) -> list[str]:
     match node:
         case LinComb(terms):
             return [name for _, x in terms for name in _last(nodes, x)]
+        case Multiply(args) if len(random := [x for x in args if _is_random(nodes, x)]) == 1:
+            return _last(nodes, random[0])
         case Moment(args):
             found = [x for x in args if isinstance(nodes[x], Parameter)]
         case Parameter():
@@ -114,6 +116,10 @@ def _last(nodes: Mapping[str, Instruction], target: str) -> list[str]:
     return found
 
 
+def _is_random(nodes: Mapping[str, Instruction], name: str) -> bool:
+    return any(isinstance(nodes[x], Parameter) for x in ancestors(nodes, [name]))
+
+
 class _Matrix:
     """Evaluates one scalar limit for all pairs of rows, blocks of rows shared by threads."""
 
@@ -123,7 +129,7 @@ class _Matrix:
         self.interpreter, self.target = interpreter, found.payload if found.power == 0 else None
         self.rows, self.columns, self.symmetric = rows, columns, rows is columns
         program = interpreter.program
-        names = sorted({name for group in interpreter.grams.values() for name in group})
+        names = sorted({name for group in interpreter.data.grams.values() for name in group})
         self.left = {name for name in names if not _reads_second(program, name)}
         self.values = {
             **data_values(program, sorted(self.left), [rows, rows]),
@@ -140,7 +146,7 @@ class _Matrix:
         def block(index: int) -> None:
             part = slice(starts[index], starts[index] + step)
             rest = slice(starts[index] if self.symmetric else 0, None)
-            symbols = self._averages(part, rest)
+            symbols = self._symbols(part, rest)
             result[part, rest] = Evaluation(self.interpreter.equations, symbols)(self.target).value
             if self.symmetric:
                 result[rest, part] = result[part, rest].T
@@ -149,10 +155,10 @@ class _Matrix:
             team.each(len(starts), block)
         return result
 
-    def _averages(self, part: slice, rest: slice) -> dict[str, Array]:
-        """(rows, 1), (1, columns) or (rows, columns) by which inputs a symbol reads."""
-        found: dict[str, Array] = {}
-        for symbol, group in self.interpreter.grams.items():
+    def _symbols(self, part: slice, rest: slice) -> dict[str, ArrayLike]:
+        """(rows, 1), (1, columns) or (rows, columns) by which inputs a symbol reads; constants are numbers."""
+        found: dict[str, ArrayLike] = {**constant_values(self.interpreter)}
+        for symbol, group in self.interpreter.data.grams.items():
             d0 = self.rows.shape[-1]
             left: Array = np.ones((1, d0))
             right: Array = np.ones((1, d0))

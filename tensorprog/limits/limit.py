@@ -16,7 +16,7 @@ from tensorprog.limits.evaluate import Evaluation, reachable
 from tensorprog.limits.expectations import METHODS
 from tensorprog.limits.interpreter import Interpreter
 from tensorprog.limits.scalars import Symbol
-from tensorprog.limits.symbols import averages, roundings
+from tensorprog.limits.symbols import constant_values, roundings, symbol_values
 from tensorprog.limits.terms import Bound
 from tensorprog.limits.writing import equations_of, latex_of
 from tensorprog.program import Program
@@ -47,12 +47,12 @@ class Limit:
 
     @cached_property
     def equations(self) -> list[sympy.Eq]:
-        """The recursion, one equation for each expectation, the limit last; averages over the data are symbols."""
+        """The recursion, one equation for each expectation, the limit last, in terms of `symbols`."""
         return equations_of(self.interpreter.equations, self.target)
 
     @property
     def symbols(self) -> list[str]:
-        """What the limit depends on: averages over the data, as "⟨in0 in1⟩"."""
+        """What the limit depends on: averages over the data, as "⟨in0 in1⟩", and named constants, as "sigma_w"."""
         equations, targets = self.interpreter.equations, [] if self.target is None else [self.target]
         nodes = (equations.nodes[x] for x in reachable(equations, targets))
         return [node.name for node in nodes if isinstance(node, Symbol)]
@@ -62,13 +62,19 @@ class Limit:
         return latex_of(self.interpreter.equations, self.target)
 
     def compile(self) -> Callable[[Mapping[str, ArrayLike]], Array]:
-        """A function from symbols (averages over data; arrays broadcast) to the limit."""
+        """A function from symbols to the limit; arrays broadcast, a named constant left out has its own value."""
 
         def compiled(symbols: Mapping[str, ArrayLike]) -> Array:
-            missing = [name for name in self.symbols if name not in symbols]
+            known = self.interpreter.data
+            unknown = [name for name in symbols if name not in known.grams and name not in known.constants]
+            if unknown:
+                told = ", ".join(self.symbols) or "none"
+                raise ProgramError(f"{', '.join(map(repr, unknown))} is no symbol of the limit; its symbols are {told}")
+            given = {**constant_values(self.interpreter), **symbols}
+            missing = [name for name in self.symbols if name not in given]
             if missing:
                 raise ProgramError(f"no value for {', '.join(missing)}; give an average over the data for each symbol")
-            return np.asarray(Evaluation(self.interpreter.equations, symbols)(self.target).value)
+            return np.asarray(Evaluation(self.interpreter.equations, given)(self.target).value)
 
         return compiled
 
@@ -76,7 +82,7 @@ class Limit:
     def _number(self) -> tuple[float, float, str]:
         if self.data is None:
             raise ProgramError("a limit has a value only for data; pass tp.limit(program, data)")
-        symbols = averages(self.interpreter, self.data)
+        symbols = symbol_values(self.interpreter, self.data)
         errors = roundings(self.interpreter, self.data)
         found = Evaluation(self.interpreter.equations, symbols, errors=errors)(self.target)
         return float(found.value), float(found.error), METHODS[found.method]

@@ -34,9 +34,10 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """A quantity that is given: σ of a parameter, or an average over the coordinates of inputs."""
+    """A quantity that is given: a named constant, or an average over the coordinates of inputs."""
 
     name: str
+    positive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +116,8 @@ class Equations:
     def number(self, value: Rational) -> Value:
         return self._emit(Number(plain(value))) if value else None
 
-    def symbol(self, name: str) -> int:
-        return self._emit(Symbol(name))
+    def symbol(self, name: str, positive: bool = False) -> int:
+        return self._emit(Symbol(name, positive))
 
     def add(self, terms: Iterable[tuple[Rational, Value]]) -> Value:
         """Σ coefficient · node; equal nodes are collected, sums of sums flattened."""

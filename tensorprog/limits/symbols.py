@@ -1,11 +1,11 @@
-"""What the symbols of a limit stand for: averages over the data."""
+"""What the symbols of a limit stand for: averages over the data, and named constants."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from tensorprog.limits.interpreter import Interpreter
 from tensorprog.program import Input, Instruction, Program, ancestors
@@ -32,22 +32,32 @@ def data_values(program: Program, names: Sequence[str], data: Sequence[Array]) -
     return {name: np.asarray(values[name], dtype=np.float64) for name in names}
 
 
-def averages(interpreter: Interpreter, data: Array) -> dict[str, Array]:
-    """Values of all averages over data vectors for one set of inputs, (inputs, d0) or (inputs, positions, d0)."""
-    names = sorted({name for group in interpreter.grams.values() for name in group})
-    vectors = data_values(interpreter.program, names, [row[None] for row in data])
-    return {
+def symbol_values(interpreter: Interpreter, data: Array) -> dict[str, ArrayLike]:
+    """Values of all symbols for one set of inputs, (inputs, d0) or (inputs, positions, d0)."""
+    vectors = _averaged(interpreter, data)
+    averages = {
         symbol: np.mean(np.prod([vectors[name][0] for name in group], axis=0))
-        for symbol, group in interpreter.grams.items()
+        for symbol, group in interpreter.data.grams.items()
     }
+    return {**constant_values(interpreter), **averages}
+
+
+def constant_values(interpreter: Interpreter) -> dict[str, float]:
+    """Values of the named constants, powers of n left out."""
+    return {name: float(value) for name, value in interpreter.data.constants.items()}
 
 
 def roundings(interpreter: Interpreter, data: Array) -> dict[str, float]:
-    """Bounds on the rounding errors of these averages, which may be all there is of those of orthogonal inputs."""
-    names = sorted({name for group in interpreter.grams.values() for name in group})
-    vectors = data_values(interpreter.program, names, [row[None] for row in data])
-    found = {}
-    for symbol, group in interpreter.grams.items():
+    """Bounds on the rounding errors of these values, which may be all there is of averages of orthogonal inputs."""
+    vectors = _averaged(interpreter, data)
+    found = {name: EPS * abs(value) for name, value in constant_values(interpreter).items()}
+    for symbol, group in interpreter.data.grams.items():
         sizes = np.prod([np.abs(vectors[name][0]) for name in group], axis=0)
         found[symbol] = float(EPS * (len(sizes) + len(group)) * np.mean(sizes))
     return found
+
+
+def _averaged(interpreter: Interpreter, data: Array) -> dict[str, Array]:
+    """The data vectors that are averaged, (1, d0) each."""
+    names = sorted({name for group in interpreter.data.grams.values() for name in group})
+    return data_values(interpreter.program, names, [row[None] for row in data])

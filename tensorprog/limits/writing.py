@@ -74,8 +74,8 @@ def _expression(node: Node, names: dict[int, sympy.Expr]) -> sympy.Expr:
     match node:
         case Number(value):
             return _rational(value)
-        case Symbol(name):
-            return symbol(name)
+        case Symbol(name, positive):
+            return symbol(name, positive)
         case Sum(terms):
             return sympy.Add(*(_rational(c) * names[x] for c, x in terms))
         case Product(factors):
@@ -95,10 +95,11 @@ def _expression(node: Node, names: dict[int, sympy.Expr]) -> sympy.Expr:
             return E(averaged, *law)
 
 
-def symbol(name: str) -> sympy.Symbol:
-    """An average over data ⟨in0 in1⟩ as K_in0_in1."""
+def symbol(name: str, positive: bool) -> sympy.Symbol:
+    """An average over data ⟨in0 in1⟩ as K_in0_in1, a named constant under its name."""
     data = re.fullmatch(r"⟨(.*)⟩", name)
-    return sympy.Symbol("K_" + data[1].replace(" ", "_"), real=True) if data else sympy.Symbol(name, positive=True)
+    written = "K_" + data[1].replace(" ", "_") if data else name
+    return sympy.Symbol(written, positive=True) if positive else sympy.Symbol(written, real=True)
 
 
 def _factor(factor: Factor, z: list[sympy.Symbol], names: dict[int, sympy.Expr]) -> sympy.Expr:

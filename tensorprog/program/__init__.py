@@ -1,6 +1,7 @@
 """The language: a small closed set of typed instructions, `Program`, and the tracing front end."""
 
 from tensorprog.program.builder import Builder
+from tensorprog.program.constants import NamedConstant, symbol
 from tensorprog.program.instructions import (
     Apply,
     Constant,
@@ -15,9 +16,10 @@ from tensorprog.program.instructions import (
     ancestors,
     operands,
 )
+from tensorprog.program.layers import Std, linear, mean, readout
 from tensorprog.program.program import Program, Slot
 from tensorprog.program.scales import ABC, MEAN_FIELD, MUP, NTK, PRESETS, Preset, abc
-from tensorprog.program.tracing import Sequence, Symbol, linear, mean, readout, trace
+from tensorprog.program.tracing import Sequence, Symbol, trace
 from tensorprog.program.types import Coefficient, Matrix, Scalar, Vector, Width
 
 n = Coefficient(power=Coefficient().power + 1)
@@ -40,12 +42,14 @@ __all__ = [
     "Matrix",
     "Moment",
     "Multiply",
+    "NamedConstant",
     "Parameter",
     "Preset",
     "Program",
     "Scalar",
     "Sequence",
     "Slot",
+    "Std",
     "Symbol",
     "Vector",
     "Width",
@@ -56,5 +60,6 @@ __all__ = [
     "n",
     "operands",
     "readout",
+    "symbol",
     "trace",
 ]

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from typing import TypeGuard
 
 from tensorprog.errors import ProgramError
 from tensorprog.functions import Function
-from tensorprog.program.checks import check_free, infer
+from tensorprog.program.checks import check_leaf, infer
+from tensorprog.program.constants import NamedConstant
 from tensorprog.program.instructions import (
     Apply,
     Constant,
@@ -64,7 +66,7 @@ class Builder:
     def free(self, parameter: str) -> str:
         name, direction = f"d{parameter}", Free(parameter)
         infer(name, direction, self.types)
-        check_free(name, direction, self.nodes)
+        check_leaf(name, direction, self.nodes)
         return self._emit(direction, name)
 
     def constant(self, coefficient: Coefficient) -> Value:
@@ -79,6 +81,14 @@ class Builder:
                 return self.free(parameter)
             case _:
                 return self._emit(instruction)
+
+    def named(self, constant: NamedConstant) -> Value:
+        """A product of named constants; one name has one value."""
+        names = list[Value]()
+        for node in constant.symbols:
+            check_leaf(str(node.name), node, self.nodes)
+            names.append(self._emit(node, node.name))
+        return self.scaled(constant.factor, self.multiply(*names))
 
     def zero(self) -> str:
         """The scalar 0 as a node, where a value cannot be left out."""
@@ -132,7 +142,7 @@ class Builder:
             (coefficient, core), node = result[0], self.nodes[result[0][1]]
             if coefficient == ONE:
                 return core
-            if isinstance(node, Constant) and node.width is None:
+            if is_number(node):
                 return self.constant(coefficient * node.coefficient)
         return self._emit(LinComb(result))
 
@@ -223,7 +233,7 @@ class Builder:
             inner, core = self._split(arg)
             coefficient = coefficient * inner
             node = self.nodes[core]
-            if isinstance(node, Constant) and node.width is None:
+            if is_number(node):
                 if not node.coefficient.value:
                     return ONE, None
                 coefficient = coefficient * node.coefficient
@@ -263,6 +273,11 @@ class Builder:
         if not isinstance(instruction, Parameter):
             self._index[instruction] = name
         return name
+
+
+def is_number(instruction: Instruction) -> TypeGuard[Constant]:
+    """Whether it is a scalar constant without a name, which may be folded into coefficients."""
+    return isinstance(instruction, Constant) and instruction.width is None and instruction.name is None
 
 
 def _differences(one: Instruction, other: Parameter) -> str:

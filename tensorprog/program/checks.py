@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from tensorprog.errors import ProgramError
@@ -19,6 +20,9 @@ from tensorprog.program.instructions import (
     operands,
 )
 from tensorprog.program.types import DATA, Coefficient, Matrix, Scalar, Type, Vector
+
+RESERVED = re.compile(r"n|t|E|limit|z\d+|[eL]_\d+|K_\w+")
+"""Names that equations give to something else."""
 
 
 def infer(name: str, instruction: Instruction, types: Mapping[str, Type]) -> Type:
@@ -62,12 +66,31 @@ def infer(name: str, instruction: Instruction, types: Mapping[str, Type]) -> Typ
             return Scalar()
 
 
-def check_free(name: str, instruction: Instruction, nodes: Mapping[str, Instruction]) -> None:
-    """Free directions are on parameters; raises ProgramError for one that is not."""
+def check_leaf(name: str, instruction: Instruction, nodes: Mapping[str, Instruction]) -> None:
+    """Free directions are on parameters, one name of a constant has one value; raises ProgramError otherwise."""
     if isinstance(instruction, Free) and not isinstance(nodes.get(instruction.parameter), Parameter):
         raise ProgramError(
             f"node {name!r} is a free direction on {instruction.parameter!r}, which is no parameter; name a parameter"
         )
+    if isinstance(instruction, Constant) and instruction.name is not None:
+        _check_named(instruction.name, instruction, nodes)
+
+
+def _check_named(symbol: str, constant: Constant, nodes: Mapping[str, Instruction]) -> None:
+    if not symbol.isidentifier():
+        raise ProgramError(f"{symbol!r} is no name for a symbol; use letters, digits and _, as in 'sigma_w'")
+    if RESERVED.fullmatch(symbol):
+        raise ProgramError(f"the name {symbol!r} has another meaning in the equations of limits; take another one")
+    if constant.width is not None:
+        raise ProgramError(f"the symbol {symbol!r} has the width {constant.width}; symbols are scalars, drop the width")
+    if not constant.coefficient.value:
+        raise ProgramError(f"the symbol {symbol!r} is 0; leave out what it multiplies, or use the number 0")
+    for node in nodes.values():
+        if isinstance(node, Constant) and node.name == symbol and node.coefficient != constant.coefficient:
+            raise ProgramError(
+                f"the symbol {symbol!r} is defined twice, as {node.coefficient} and as {constant.coefficient}; use one "
+                "name for one value"
+            )
 
 
 def check_output(label: str, name: str, types: Mapping[str, Type]) -> None:

@@ -48,10 +48,14 @@ class Free:
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """The scalar value·n^power; with a width, the vector whose coordinates all equal it."""
+    """The scalar value·n^power; with a width, the vector whose coordinates all equal it.
+
+    A scalar with a `name`, such as sigma_w, has this value too, but limits keep it as a symbol.
+    """
 
     coefficient: Coefficient
     width: Width | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

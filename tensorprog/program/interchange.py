@@ -12,7 +12,7 @@ Nodes come in an order in which every operand precedes its use. Beside `name` an
 | input | index, and position when inputs are sequences |
 | parameter | rows, cols (a width, or null for an absent side), std, a, c (numbers), trainable (true or false) |
 | free | parameter (a name) |
-| constant | coefficient, and width for a vector of equal coordinates |
+| constant | coefficient, and width for a vector of equal coordinates, or symbol (a name) |
 | matmul | matrix, vector (names), transpose (true or false) |
 | apply | function (a text `parse_function` reads), order (integers, one an argument), args (names) |
 | multiply, moment | args |
@@ -89,9 +89,9 @@ def _fields(instruction: Instruction) -> Object:
             return {**sides, "std": str(std), "a": str(a), "c": str(c), "trainable": trainable}
         case Free(parameter):
             return {"parameter": parameter}
-        case Constant(coefficient, width):
-            fields: Object = {"coefficient": _coefficient(coefficient)}
-            return fields if width is None else {**fields, "width": str(width)}
+        case Constant(coefficient, width, symbol):
+            marks = {"width": width and str(width), "symbol": symbol}
+            return {"coefficient": _coefficient(coefficient)} | {k: v for k, v in marks.items() if v is not None}
         case MatMul(matrix, vector, transpose):
             return {"matrix": matrix, "vector": vector, "transpose": transpose}
         case Apply(function, order, args):
@@ -283,7 +283,11 @@ READERS: Mapping[str, Callable[[_Object], Instruction]] = {
     "input": lambda x: Input(x.count("index"), x.count("position") if x.has("position") else None),
     "parameter": _parameter,
     "free": lambda x: Free(x.text("parameter")),
-    "constant": lambda x: Constant(x.coefficient(), x.side("width") if x.has("width") else None),
+    "constant": lambda x: Constant(
+        x.coefficient(),
+        x.side("width") if x.has("width") else None,
+        x.text("symbol") if x.has("symbol") else None,
+    ),
     "matmul": lambda x: MatMul(x.text("matrix"), x.text("vector"), x.truth("transpose")),
     "apply": _apply,
     "multiply": lambda x: Multiply(x.texts("args")),

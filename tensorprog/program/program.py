@@ -16,7 +16,7 @@ from typing import Any
 import networkx as nx
 
 from tensorprog.errors import ProgramError
-from tensorprog.program.checks import check_free, check_output, check_slot, infer
+from tensorprog.program.checks import check_leaf, check_output, check_slot, infer
 from tensorprog.program.instructions import Free, Input, Instruction, Parameter, ancestors, operands
 from tensorprog.program.types import Coefficient, Type, Vector
 
@@ -62,7 +62,7 @@ class Program:
         types: dict[str, Type] = {}
         for name, instruction in nodes.items():
             types[name] = infer(name, instruction, types)
-            check_free(name, instruction, nodes)
+            check_leaf(name, instruction, nodes)
         vars(self).update(
             nodes=MappingProxyType(dict(nodes)),
             outputs=MappingProxyType(dict(outputs)),

@@ -223,7 +223,7 @@ def _function(node: Apply, order: tuple[int, ...]) -> Spans:
 
 def _leaf(name: str, node: Instruction) -> Spans:
     if isinstance(node, Constant):
-        return factor(node.coefficient)
+        return factor(node.coefficient) if node.name is None else symbol(node.name)
     if isinstance(node, Free):
         return Span("d"), *symbol(node.parameter)
     return symbol(name)

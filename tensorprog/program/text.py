@@ -16,6 +16,7 @@
 | `in0_2 = input 0 position 2` | data row 0, at position 2 of a sequence |
 | `dW = free W` | a free direction on W |
 | `k = constant 1/2*n^1` | a scalar; with `, width n` the vector whose coordinates all equal it |
+| `sigma_w = constant 3/2, symbol sigma_w` | a scalar that limits keep as a symbol |
 | `x2 = W^T @ x1` | matrix, here transposed, times vector |
 | `x3 = erf[2](x1)` | coordinatewise function, here its second derivative; `f[0,1](x, y)` for several arguments |
 | `x5 = x2 * x3` | coordinatewise product |
@@ -37,7 +38,7 @@ from fractions import Fraction
 
 from tensorprog.errors import ExpressionError, ProgramError, TensorProgramError
 from tensorprog.functions import parse_function
-from tensorprog.program.checks import check_free, check_output, check_slot, infer
+from tensorprog.program.checks import check_leaf, check_output, check_slot, infer
 from tensorprog.program.instructions import (
     Apply,
     Constant,
@@ -68,7 +69,7 @@ PARAMETER = re.compile(
 )
 INPUT = re.compile(r"input (\d+)(?: position (\d+))?", re.ASCII)
 FREE = re.compile(rf"free ({NAME})")
-CONSTANT = re.compile(rf"constant ({FACTOR})(?:, width ({WIDTH}))?", re.ASCII)
+CONSTANT = re.compile(rf"constant (?a:({FACTOR})(?:, width ({WIDTH}))?)(?:, symbol ({NAME}))?")
 MATMUL = re.compile(rf"({NAME})(\^T)? @ ({NAME})")
 MOMENT = re.compile(rf"mean\(({NAME}(?: \* {NAME})*)\)")
 APPLY = re.compile(rf"(.+?)(?:\[(\d+(?:,\d+)*)\])?\(({NAME}(?:, {NAME})*)\)")
@@ -115,8 +116,9 @@ def write_instruction(instruction: Instruction) -> str:
             return f"parameter {shape}, std {std}, a {a}, c {c}" + ("" if trainable else ", frozen")
         case Free(parameter):
             return f"free {parameter}"
-        case Constant(coefficient, width):
-            return f"constant {coefficient}" + ("" if width is None else f", width {width}")
+        case Constant(coefficient, width, name):
+            marks = ("" if width is None else f", width {width}", "" if name is None else f", symbol {name}")
+            return f"constant {coefficient}{''.join(marks)}"
         case MatMul(matrix, vector, transpose):
             return f"{matrix}{'^T' if transpose else ''} @ {vector}"
         case Apply(function, order, args):
@@ -203,7 +205,7 @@ def read(text: str) -> Program:
                 for operand in operands(instruction):
                     _known(operand, types)
                 types[name] = infer(name, instruction, types)
-                check_free(name, instruction, nodes)
+                check_leaf(name, instruction, nodes)
                 nodes[name] = instruction
             else:
                 raise ExpressionError(f"not an instruction; write it as one of {FORMS}")
@@ -223,7 +225,7 @@ def read_instruction(text: str) -> Instruction:
     if found := FREE.fullmatch(text):
         return Free(found[1])
     if found := CONSTANT.fullmatch(text):
-        return Constant(read_coefficient(found[1]), None if found[2] is None else read_side(found[2]))
+        return Constant(read_coefficient(found[1]), None if found[2] is None else read_side(found[2]), found[3])
     if found := MATMUL.fullmatch(text):
         return MatMul(found[1], found[3], found[2] is not None)
     if found := MOMENT.fullmatch(text):

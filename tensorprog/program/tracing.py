@@ -8,28 +8,45 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from typing import Any, overload
+from typing import Any
 
 from tensorprog.errors import ArchitectureError, ExpressionError, ProgramError, TensorProgramError
 from tensorprog.exponents import exact
 from tensorprog.functions import Function, power
 from tensorprog.program.builder import Builder
+from tensorprog.program.constants import NamedConstant
 from tensorprog.program.instructions import Parameter
 from tensorprog.program.program import Program
-from tensorprog.program.scales import NTK, exponents
-from tensorprog.program.types import DATA, ONE, Coefficient, Matrix, Scalar, Vector, Width
+from tensorprog.program.types import ONE, Coefficient, Matrix, Scalar, Vector
 
 MINUS = Coefficient(Fraction(-1))
-Number = int | float | Fraction | Coefficient
+
+
+class Recorder(Builder):
+    """A builder that knows which named constant stands before each weight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._symbols: dict[str, NamedConstant | None] = {}
+
+    def weight(self, name: str, parameter: Parameter, std: NamedConstant | None) -> str:
+        """The parameter, whose standard deviation has `std` as a factor at every use."""
+        known = self._symbols.setdefault(name, std)
+        if known != std:
+            raise ProgramError(
+                f"{name!r} is defined twice, with std {known or 'a number'} and {std or 'a number'}; use one name for "
+                "one weight with equal width, std, scale and trainable, or give the second another name"
+            )
+        return self.parameter(name, parameter)
 
 
 class Symbol:
-    """A traced vector or scalar; arithmetic is coordinatewise, scalars and numbers broadcast."""
+    """A traced vector or scalar; arithmetic is coordinatewise, scalars, numbers and named constants broadcast."""
 
     __array_ufunc__ = None  # numpy scalars defer to the operators below
     __slots__ = ("builder", "name")
 
-    def __init__(self, builder: Builder, name: str) -> None:
+    def __init__(self, builder: Recorder, name: str) -> None:
         self.builder, self.name = builder, name
 
     @property
@@ -59,13 +76,15 @@ class Symbol:
         return self
 
     def __mul__(self, other: object) -> Symbol:
-        if isinstance(other, Symbol):
+        if isinstance(other, Symbol | NamedConstant):
             return self._wrap(self.builder.multiply(self.name, self._operand(other, "*")))
         return self._wrap(self.builder.scaled(_coefficient(other), self.name))
 
     __rmul__ = __mul__
 
     def __truediv__(self, other: object) -> Symbol:
+        if isinstance(other, NamedConstant):
+            other = self._wrap(self._operand(other, "/"))
         if isinstance(other, Symbol):
             return self * other**-1
         coefficient = _coefficient(other)
@@ -107,8 +126,9 @@ class Symbol:
             if value.builder is not self.builder:
                 raise ProgramError(f"{where} mixes values of two traces; call tp.trace once on the whole function")
             return value.name
-        constant = self.builder.constant(_coefficient(value))
-        return constant if constant is not None else self.builder.zero()
+        builder = self.builder
+        found = builder.named(value) if isinstance(value, NamedConstant) else builder.constant(_coefficient(value))
+        return builder.zero() if found is None else found
 
     def _wrap(self, name: str | None) -> Symbol:
         return Symbol(self.builder, self.builder.zero() if name is None else name)
@@ -135,114 +155,6 @@ class Sequence:
         return iter(self._positions)
 
 
-def linear(
-    name: str,
-    x: Symbol,
-    *,
-    bias: float | Fraction = 0,
-    std: float | Fraction = 1,
-    scale: object = NTK,
-    trainable: bool = True,
-    width: float | Fraction | None = None,
-    transpose: bool = False,
-) -> Symbol:
-    """W x, or Wᵀ x, plus a bias vector of standard deviation `bias` (a parameter named `<name>.bias`) when not 0.
-
-    Parameters
-    ----------
-    name: of the weight; the same name is the same weight.
-    x: a vector. Input data (dimension d0) give the weight the fixed fan-in d0.
-    std: standard deviation σ; entries of W are n^{-a} σ r^{-1/2} N(0, 1), r the fan-in over n, or d0.
-    scale: `tp.NTK` (a = 1/2 for a fan-in that grows, 0 for a fixed one), `tp.MEAN_FIELD`, `tp.MUP`, `tp.abc(a, b, c)`.
-    width: of the result, as a multiple of n (default 1, or what the weight already has).
-    transpose: multiply by the transpose; the variance stays that of W.
-
-    Returns a vector; raises ProgramError when widths do not fit, naming the weight.
-    """
-    builder, source = _vector(name, x, "tp.linear")
-    known = builder.nodes.get(name)
-    if isinstance(known, Parameter):
-        out = known.cols if transpose else known.rows
-        if width is not None and out is not None and exact(width) != out.ratio:
-            raise ProgramError(f"{name!r} has width {out}, width={width} was asked; drop width= or use another name")
-        rows, cols = known.rows, known.cols
-    else:
-        ratio = exact(1 if width is None else width)
-        if ratio <= 0:
-            raise ProgramError(f"width={width} of {name!r} must be a positive multiple of n")
-        rows, cols = (source, Width(ratio)) if transpose else (Width(ratio), source)
-    a, c = exponents(scale, name, rows, cols)
-    weight = builder.parameter(name, Parameter(rows, cols, _std(name, std), a, c, bool(trainable)))
-    result = builder.matmul(weight, x.name, transpose)
-    if bias:
-        shift = _bias(builder, name, builder.width(str(result)), bias, scale, trainable)
-        result = builder.add(result, shift)
-    return x._wrap(result)
-
-
-@overload
-def readout(
-    name: str,
-    x: Symbol,
-    *,
-    bias: float | Fraction = ...,
-    std: float | Fraction = ...,
-    scale: object = ...,
-    trainable: bool = ...,
-    outputs: None = ...,
-) -> Symbol: ...
-
-
-@overload
-def readout(
-    name: str,
-    x: Symbol,
-    *,
-    bias: float | Fraction = ...,
-    std: float | Fraction = ...,
-    scale: object = ...,
-    trainable: bool = ...,
-    outputs: int,
-) -> tuple[Symbol, ...]: ...
-
-
-def readout(
-    name: str,
-    x: Symbol,
-    *,
-    bias: float | Fraction = 0,
-    std: float | Fraction = 1,
-    scale: object = NTK,
-    trainable: bool = True,
-    outputs: int | None = None,
-) -> Symbol | tuple[Symbol, ...]:
-    """The scalar Σ_α v_α x_α with a Gaussian readout v, plus a bias scalar `<name>.bias`; options as in `linear`.
-
-    outputs: k gives a tuple of k scalars, by readouts named `<name>_0`, `<name>_1`, …
-    """
-    if outputs is not None:
-        if isinstance(outputs, bool) or not isinstance(outputs, int) or outputs < 1:
-            raise ProgramError(f"outputs={outputs!r} of {name!r} must be a positive integer")
-        return tuple(
-            readout(f"{name}_{j}", x, bias=bias, std=std, scale=scale, trainable=trainable) for j in range(outputs)
-        )
-    builder, source = _vector(name, x, "tp.readout")
-    if not source.growing:
-        raise ProgramError(f"readout {name!r} reads the data directly; put tp.linear in between")
-    a, c = exponents(scale, name, None, source)
-    weight = builder.parameter(name, Parameter(None, source, _std(name, std), a, c, bool(trainable)))
-    result = builder.dot(weight, x.name)
-    if bias:
-        result = builder.add(result, _bias(builder, name, None, bias, scale, trainable))
-    return x._wrap(result)
-
-
-def mean(x: Symbol) -> Symbol:
-    """The Moment (1/N) Σ_α x_α, a scalar: `tp.mean(x * y)` is ⟨x, y⟩."""
-    _vector("mean", x, "tp.mean")
-    return x._wrap(x.builder.moment(x.name))
-
-
 def trace(
     architecture: Callable[..., Symbol], inputs: int = 1, positions: int | None = None, **options: Any
 ) -> Program:
@@ -261,7 +173,7 @@ def trace(
     for what, value in (("inputs", inputs), ("positions", positions)):
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
             raise ProgramError(f"{what}={value!r} must be a positive integer")
-    builder = Builder()
+    builder = Recorder()
     outputs: dict[str, str] = {}
     label = getattr(architecture, "__name__", "the architecture")
     for index in range(inputs):
@@ -318,33 +230,5 @@ def _remedy(error: TypeError, positions: int | None) -> str:
     return "; inputs are single vectors, did you mean tp.trace(f, positions=…)?" if single else ""
 
 
-def _vector(name: str, x: object, where: str) -> tuple[Builder, Width]:
-    if not isinstance(name, str) or not all(part.isidentifier() for part in name.split(".")):
-        raise ProgramError(f"{name!r} is no name for a weight; use letters, digits, _ and dots, as in 'block1.W'")
-    if isinstance(x, Sequence):
-        raise ProgramError(f"{where} of {name!r} got a whole sequence of {len(x)} positions; pass one of them, x[i]")
-    if not isinstance(x, Symbol):
-        raise ProgramError(f"{where} of {name!r} got {x!r}, not a traced vector; call the function through tp.trace")
-    if not isinstance(x.type, Vector):
-        raise ProgramError(f"{where} of {name!r} got {x.name!r}, a {x.type} where a vector is needed")
-    return x.builder, x.type.width
-
-
-def _bias(builder: Builder, weight: str, width: Width | None, std: object, scale: object, trainable: bool) -> str:
-    name = f"{weight}.bias"
-    a, c = (Fraction(0), Fraction(0)) if not hasattr(scale, "roles") else exponents(scale, name, width, None)
-    return builder.parameter(name, Parameter(width, None, _std(name, std), a, c, bool(trainable)))
-
-
-def _std(name: str, std: object) -> Fraction:
-    value = exact(std)
-    if value <= 0:
-        raise ProgramError(f"the standard deviation of {name!r} is {std!r}; it must be positive")
-    return value
-
-
 def _coefficient(value: object) -> Coefficient:
     return value if isinstance(value, Coefficient) else Coefficient(exact(value))
-
-
-__all__ = ["DATA", "Sequence", "Symbol", "linear", "mean", "readout", "trace"]

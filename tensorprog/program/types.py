@@ -99,6 +99,9 @@ class Coefficient:
             return Coefficient(self.value / exact(other), self.power)
         return NotImplemented
 
+    def __rtruediv__(self, other: object) -> Coefficient:
+        return Coefficient(exact(other)) / self if isinstance(other, int | float | Fraction) else NotImplemented
+
     def at(self, n: int) -> float:
         """The number at width n."""
         return float(self.value) * math.pow(n, float(self.power))

@@ -15,7 +15,7 @@ from tensorprog.errors import DataError
 from tensorprog.limits.evaluate import Evaluation
 from tensorprog.limits.expectations import METHODS
 from tensorprog.limits.interpreter import Interpreter
-from tensorprog.limits.symbols import averages
+from tensorprog.limits.symbols import symbol_values
 from tensorprog.program import Program
 from tensorprog.proofs.equations import equations_of_steps, part_of
 from tensorprog.proofs.steps import WHOLE, ProofStep
@@ -56,7 +56,7 @@ class Proof:
     def at(self, data: ArrayLike) -> Proof:
         """The proof with the values of its limits at these data; a limit that vanishes there leaves a bound only."""
         array = check_data(self.programs[WHOLE], data)
-        evaluations = {key: Evaluation(x.equations, averages(x, array)) for key, x in self.interpreters.items()}
+        evaluations = {key: Evaluation(x.equations, symbol_values(x, array)) for key, x in self.interpreters.items()}
         steps = []
         for step in self.steps:
             if step.payload is not None:

@@ -67,6 +67,11 @@ def multiply_matrix(matrix: Value, vectors: Sequence[Value], transpose: bool, na
     return list(found.swapaxes(0, 1))
 
 
+def dtype_of(values: Mapping[str, Value]) -> np.dtype[np.floating]:
+    """That of the arrays, which all have one."""
+    return next((v.dtype for v in values.values() if isinstance(v, np.ndarray)), np.dtype(np.float64))
+
+
 def compute(node: Instruction, values: Mapping[str, Value], n: int, length: int | None) -> Array:
     """The value of one instruction that is not a matrix product."""
 
@@ -81,7 +86,7 @@ def compute(node: Instruction, values: Mapping[str, Value], n: int, length: int 
 
     match node:
         case Constant(coefficient):
-            return np.full((1,) if length is None else (1, length), coefficient.at(n))
+            return np.full((1,) if length is None else (1, length), coefficient.at(n), dtype_of(values))
         case Apply(function, order, args):
             return function.evaluate(order, *arrays(args))
         case Multiply(args):

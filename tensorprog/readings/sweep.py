@@ -16,7 +16,7 @@ import numpy as np
 from tensorprog.program import Constant, Instruction, MatMul, Moment, Scalar, Vector, ancestors, operands
 from tensorprog.program.types import Type, Width
 from tensorprog.readings.arena import Arena
-from tensorprog.readings.evaluate import Value, compute, multiply_matrix
+from tensorprog.readings.evaluate import Value, compute, dtype_of, multiply_matrix
 from tensorprog.readings.team import Team
 
 BLOCK = 32_768  # coordinates: small enough for the cache, large enough to hide the interpreter
@@ -119,7 +119,7 @@ def _sweep(
     arena: Arena,
 ) -> None:
     """One pass over the coordinates for nodes of one width."""
-    dtype = next(v.dtype for v in values.values() if isinstance(v, np.ndarray))
+    dtype = dtype_of(values)
     inside = set(names)
     outside = list(dict.fromkeys(x for name in names for x in operands(nodes[name]) if x not in inside))
     vectors = {x: values[x] for x in outside if isinstance(types[x], Vector)}

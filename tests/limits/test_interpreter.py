@@ -16,7 +16,7 @@ from tensorprog.limits import expectation
 from tensorprog.limits.evaluate import Evaluation
 from tensorprog.limits.gaussian import UndecidedLimit
 from tensorprog.limits.interpreter import Interpreter
-from tensorprog.limits.symbols import averages
+from tensorprog.limits.symbols import symbol_values
 from tensorprog.program import Program
 from tensorprog.readings.derive import proved_sizes
 
@@ -151,7 +151,7 @@ def test_copies_are_correlated(t):
     program = tp.trace(net)
     interpreter = Interpreter(program, proved_sizes(program), copies={"W_copy": "W"})
     found = interpreter.limit(program.outputs["F0"])
-    symbols = {**averages(interpreter, data), "t": t}
+    symbols = {**symbol_values(interpreter, data), "t": t}
     truth = 4 * t * square * (1 + 3 * mean_of(sin, 1, 4 * square))
     assert Evaluation(interpreter.equations, symbols)(found.payload).value == pytest.approx(truth, rel=1e-9)
 

@@ -15,7 +15,7 @@ import tensorprog as tp
 from tensorprog import architectures
 from tensorprog.errors import DataError, OrderError, ProgramError
 from tensorprog.functions import erf, gelu, sin, tanh
-from tensorprog.limits.symbols import averages
+from tensorprog.limits.symbols import symbol_values
 
 BY_NAME = {case.name: case for case in CASES}
 NODES, WEIGHTS = special.roots_hermitenorm(80)
@@ -25,7 +25,7 @@ WEIGHTS = WEIGHTS / WEIGHTS.sum()
 def evaluated(found):
     """The last equation's value, each E(…) by Gauss–Hermite in at most two dimensions."""
     known = {}
-    numbers = averages(found.interpreter, found.data)
+    numbers = symbol_values(found.interpreter, found.data)
     for name, value in numbers.items():
         data = re.fullmatch("⟨(.*)⟩", name)
         known[("K_" + data[1].replace(" ", "_")) if data else name] = float(value)
@@ -70,6 +70,13 @@ def test_equations_evaluate_to_the_value(example):
     found = tp.limit(tp.correlation(case.trace(inputs), D, d, points), case.data(inputs))
     assert all(isinstance(equation, sympy.Eq) for equation in found.equations)
     assert [e.lhs.name for e in found.equations] == [*(f"e_{i}" for i in range(len(found.equations) - 1)), "limit"]
+    assert evaluated(found) == pytest.approx(found.value, rel=1e-6)
+
+
+def test_equations_with_symbols_evaluate_to_the_value():
+    stds = {"weight_std": tp.symbol("sigma_w", 1.25), "bias_std": tp.symbol("sigma_b", 0.5)}
+    found = tp.limit(tp.correlation(tp.trace(architectures.mlp, inputs=2, **stds), 0, 1), BY_NAME["mlp"].data(2))
+    assert {"sigma_w", "sigma_b"} <= {s.name for equation in found.equations for s in equation.rhs.free_symbols}
     assert evaluated(found) == pytest.approx(found.value, rel=1e-6)
 
 
@@ -129,7 +136,9 @@ def test_compiled_limits_take_symbols(std):
 def test_compiled_limits_are_the_value():
     for name, D, d, points in EXAMPLES[:4]:
         found = limit_of(name, D, d, points)
-        assert float(found.compile()(averages(found.interpreter, found.data))) == pytest.approx(found.value, rel=1e-9)
+        assert float(found.compile()(symbol_values(found.interpreter, found.data))) == pytest.approx(
+            found.value, rel=1e-9
+        )
 
 
 @pytest.mark.parametrize(("phi", "method"), [(erf, "closed form"), (sin, "closed form"), (tanh, "quadrature")])

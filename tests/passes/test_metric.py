@@ -12,7 +12,7 @@ from tensorprog.architectures import mlp
 from tensorprog.errors import OrderError
 from tensorprog.functions import leaky_relu, relu, tanh
 from tensorprog.passes import correlation
-from tensorprog.program import MEAN_FIELD, abc, linear, mean, readout, trace
+from tensorprog.program import MEAN_FIELD, abc, linear, mean, readout, symbol, trace
 from tensorprog.readings import all_orders, sample
 
 WIDTH = 6
@@ -20,15 +20,15 @@ DATA = np.random.default_rng(0).standard_normal((5, 3))
 RATES = {"U": 0.5, "W": -1, "V": 1, "v": 0.25, "W.bias": 0}
 
 
-def net(x, frozen=()):
+def net(x, frozen=(), std=1.5, bias=0.5):
     """2n neurons, then n/2, then n, one weight used forwards and transposed, each weight with its own learning rate."""
 
     def scaled(name, a):
         return {"scale": abc(a, 0, RATES[name]), "trainable": name not in frozen}
 
     h = tanh(linear("U", x, width=2, **scaled("U", 0)))
-    h = tanh(linear("W", h, width=0.5, bias=0.5, std=1.5, **scaled("W", 0.5)))
-    h = tanh(linear("W", h, transpose=True, std=1.5, **scaled("W", 0.5)))
+    h = tanh(linear("W", h, width=0.5, bias=bias, std=std, **scaled("W", 0.5)))
+    h = tanh(linear("W", h, transpose=True, std=std, **scaled("W", 0.5)))
     h = tanh(linear("V", h, **scaled("V", 0.75)))
     return readout("v", h, **scaled("v", 0.5))
 
@@ -61,6 +61,13 @@ def test_rates_frozen_parameters_and_widths(frozen):
     program = trace(net, inputs=3, frozen=frozen)
     still = {*frozen, "W.bias"} if "W" in frozen else set(frozen)
     compare(program, Autodiff(net_by_hand, weights(program, WIDTH, 3), DATA, WIDTH, RATES, still), DATA)
+
+
+def test_symbols_carry_their_squares():
+    """A weight before which σ stands learns with σ², exactly as one whose standard deviation is the number."""
+    program = trace(net, inputs=3, std=symbol("sigma_w", 1.5), bias=symbol("sigma_b", 0.5))
+    assert {name: p.std for name, p in program.parameters.items() if p.std != 1} == {}
+    compare(program, Autodiff(net_by_hand, weights(program, WIDTH, 3), DATA, WIDTH, RATES), DATA)
 
 
 def test_mean_field():
