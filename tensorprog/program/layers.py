@@ -68,11 +68,22 @@ def linear(
 
 
 @overload
-def readout(name: str, x: Symbol, *, outputs: None = None, **options: Any) -> Symbol: ...
+def readout(
+    name: str,
+    x: Symbol,
+    *,
+    bias: Std = ...,
+    std: Std = ...,
+    scale: object = ...,
+    trainable: bool = ...,
+    outputs: None = ...,
+) -> Symbol: ...
 
 
 @overload
-def readout(name: str, x: Symbol, *, outputs: int, **options: Any) -> tuple[Symbol, ...]: ...
+def readout(
+    name: str, x: Symbol, *, bias: Std = ..., std: Std = ..., scale: object = ..., trainable: bool = ..., outputs: int
+) -> tuple[Symbol, ...]: ...
 
 
 def readout(
