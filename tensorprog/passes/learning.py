@@ -13,13 +13,13 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from tensorprog.errors import OrderError, TrainingError
-from tensorprog.passes.correlation import MAX_D, squared_norm
-from tensorprog.passes.directions import FreeDirection
+from tensorprog.passes.correlation import MAX_D, check_smoothness, squared_norm
+from tensorprog.passes.directions import FreeDirection, GradientDirection
 from tensorprog.passes.gradient import Gradient, Term, gradient
 from tensorprog.passes.recipe import Recipe
 from tensorprog.passes.replay import INITIAL, Weights, replay
-from tensorprog.passes.taylor import Taylor
-from tensorprog.passes.training import Linearised, Trained, ends
+from tensorprog.passes.taylor import Taylor, below
+from tensorprog.passes.training import Linearised, Trained, batch_slopes, ends
 from tensorprog.program import Builder, Coefficient, Program, Slot
 from tensorprog.program.builder import Value
 from tensorprog.program.types import ONE
@@ -61,6 +61,40 @@ def linearised(program: Program, targets: ArrayLike, *, steps: int, learning_rat
     return _program(builder, Linearised(builder, program, recipe).outputs(steps))
 
 
+def expansion(program: Program, targets: ArrayLike, *, order: int, learning_rate: float, **options: Any) -> Program:
+    """F(θ_1)(x) to some order in the step: Σ_{k ≤ order} (−η)^k/k! ∇^k F · (∇L)^k, a sum of C^{0,k} with factors C′.
+
+    Arguments as in `train`, for one step. Raises OrderError when the activations have fewer derivatives.
+    """
+    recipe = Recipe.of(program, targets, 1, learning_rate, **options)
+    return expanded(program, recipe, range(order + 1))
+
+
+def expanded(program: Program, recipe: Recipe, orders: Sequence[int]) -> Program:
+    """Some orders of the expansion of F(θ_1), at every traced input."""
+    check_smoothness(program, max(orders))
+    builder = Builder(program)
+    batch, rate = recipe.batches[0], recipe.rates[0]
+    labels = [label for i in batch for label in recipe.labels[i]]
+    start = {x: builder.scaled(recipe.scale, program.outputs[x]) for x in labels}
+    slopes = batch_slopes(builder, recipe, batch, start)
+    terms: dict[str, tuple[Term, ...]] = {}
+    for label in labels:
+        for name, parts in gradient(builder, program.outputs[label]).terms.items():
+            weighed = [(c, builder.multiply(slopes[label], left), right) for c, left, right in parts]
+            found = tuple((c, left, right) for c, left, right in weighed if left is not None)
+            terms[name] = (*terms.get(name, ()), *found)
+    top = (max(orders),)
+    taylor = Taylor(builder, list(program.outputs.values()), [GradientDirection(Gradient(terms))], top)
+    taylor.expand(below(top))
+    outputs: dict[str, Value] = {}
+    for label, name in program.outputs.items():
+        outputs[label] = builder.lincomb(
+            (recipe.scale * (MINUS * rate) ** k, taylor.coefficient(name, (k,))) for k in orders
+        )
+    return _program(builder, outputs)
+
+
 def deviation(
     program: Program,
     targets: ArrayLike,
@@ -89,6 +123,12 @@ def deviations(program: Program, recipe: Recipe, points: Sequence[int] | None = 
         gaps = [builder.add(one[label], builder.scaled(MINUS, two[label])) for label in labels]
         found.append(_mean_square(builder, gaps, "deviation squared"))
     return found
+
+
+def mean_square(program: Program) -> Program:
+    """The mean square of all outputs of a program; `tp.sample` takes the root."""
+    builder = Builder(program)
+    return _mean_square(builder, list(program.outputs.values()), "mean squared")
 
 
 def moved(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 
 import numpy as np
@@ -13,6 +14,8 @@ from oracles.training import Training
 from oracles.weights import SEED, applied, outputs, weights
 
 import tensorprog as tp
+from tensorprog.errors import OrderError, TensorProgramError, TrainingError
+from tensorprog.passes.learning import expansion
 from tensorprog.readings.derive import reparametrised
 
 WIDTH, STEPS, TRAINED, TEST = 6, 20, 3, 2
@@ -154,3 +157,64 @@ def test_several_outputs_and_cross_entropy():
         trained = made(program, targets, steps=5, learning_rate=0.5, loss="cross_entropy")
         found = list(outputs(trained, data, WIDTH).values())
         np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-10)
+
+
+def cubic(x):
+    return tp.readout("v", tp.linear("U", x) ** 2)
+
+
+def test_the_expansion_of_one_step_is_exact_for_a_polynomial_network():
+    """F is of degree 3 in its parameters: orders up to 3 give F(θ_1), up to 2 do not; order 1 is the linear model."""
+    program, data = tp.trace(cubic, inputs=4), RNG.standard_normal((4, 3))
+    options = {"learning_rate": 0.3, "kappa": Fraction(1, 4), "loss": "log(cosh(F - y))"}
+    trained, linear = (
+        list(outputs(made(program, LABELS, steps=1, **options), data, WIDTH).values())
+        for made in (tp.train, tp.linearised)
+    )
+    one, two, three = (
+        list(outputs(expansion(program, LABELS, order=k, **options), data, WIDTH).values()) for k in (1, 2, 3)
+    )
+    np.testing.assert_allclose(three, trained, rtol=1e-10)
+    np.testing.assert_allclose(one, linear, rtol=1e-10)
+    assert np.abs(np.subtract(two, trained)).max() > 1e-5
+
+
+WRONG = [
+    ({"optimizer": "adam"}, "low rank"),
+    ({"steps": 0}, "steps=0"),
+    ({"learning_rate": -1}, "must be positive"),
+    ({"learning_rate": [0.1]}, "1 learning rates are given for 2 steps"),
+    ({"loss": "hinge(F)"}, "hinge"),
+    ({"loss": "z0**2"}, "does not depend on F"),
+    ({"loss": "logistic"}, "labels"),
+    ({"loss": "cross_entropy"}, "several outputs"),
+    ({"loss": 3}, "loss=3"),
+    ({"batches": [[0]]}, "1 batches are given for 2 steps"),
+    ({"batches": [[0], [4]]}, "batch 1 is [4]"),
+    ({"batches": [[0], [1, 1]]}, "batch 1 is [1, 1]"),
+    ({"momentum": 1}, "momentum=1"),
+    ({"weight_decay": -0.1}, "weight_decay=-0.1"),
+    ({"kappa": "half"}, "kappa='half'"),
+    ({"rho": float("nan")}, "rho=nan"),
+    ({"targets": [1.0] * 9}, "targets have shape (9,)"),
+    ({"targets": [[1.0, 2.0]]}, "targets have shape (1, 2)"),
+    ({"targets": [float("inf")]}, "NaN or infinite"),
+    ({"targets": "yes"}, "no array of numbers"),
+]
+
+
+@pytest.mark.parametrize(("options", "words"), WRONG, ids=lambda x: str(x)[:40])
+def test_wrong_arguments_are_named(options, words):
+    given = {"targets": LABELS, "steps": 2, "learning_rate": 0.1, **options}
+    with pytest.raises(TensorProgramError, match=re.escape(words)):
+        tp.train(case_of("mlp").trace(4), given.pop("targets"), **given)
+
+
+def test_moved_derivatives_refuse_what_they_cannot_do():
+    program = case_of("mlp").trace(4)
+    with pytest.raises(OrderError, match="D=3"):
+        tp.moved(program, LABELS, D=3, steps=1, learning_rate=0.1)
+    with pytest.raises(TrainingError, match="weight decay"):
+        tp.moved(program, LABELS, D=2, steps=1, learning_rate=0.1, weight_decay=0.1)
+    with pytest.raises(TrainingError, match=r"points=\[7\]"):
+        tp.deviation(program, LABELS, steps=1, learning_rate=0.1, points=[7])

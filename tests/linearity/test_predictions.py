@@ -1,0 +1,104 @@
+"""Predictions of training from tables of exponents, against what the expansion gives by hand."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from cases import CASES
+
+import tensorprog as tp
+from tensorprog.architectures import mlp, resnet
+from tensorprog.exponents import Exponent
+from tensorprog.linearity.predictions import kink, largest_rho, predict, rescaled
+from tensorprog.linearity.trees import trees
+
+HALF, QUARTER = Fraction(1, 2), Fraction(1, 4)
+TABLE = tp.derive(tp.trace(mlp, inputs=5, depth=3))
+
+
+def power(rho, steps=1, table=TABLE, **options):
+    law = predict(table, steps, Fraction(rho), **options).law
+    return None if law is None else law.power
+
+
+def test_trees_of_at_most_five_vertices():
+    """By hand: inner paths whose ends have leaves; leaves and inner edges together are the edges."""
+    found = {(tuple((e.D, e.d) for e in tree.entries), tree.edges) for tree in trees(TABLE)}
+    stars = {(((0, d),), d) for d in (2, 3, 4)}
+    pairs = {(((1, 1), (1, 1)), 3), (((1, 1), (1, 2)), 4)}
+    assert found == stars | pairs | {(((1, 1), (2, 0), (1, 1)), 4)}
+
+
+def test_trees_with_a_free_slot_at_the_root():
+    found = {(tuple((e.D, e.d) for e in tree.entries), tree.edges) for tree in trees(TABLE, legs=1) if tree.edges <= 2}
+    assert found == {(((1, 1),), 1), (((1, 2),), 2), (((2, 0), (1, 1)), 2)}
+
+
+@pytest.mark.parametrize(("rho", "expected"), [(-1, -3), (-HALF, -2), (0, -1), (QUARTER, -QUARTER), (HALF, HALF)])
+def test_deviation_over_rho_of_a_smooth_mlp(rho, expected):
+    """−1 + 2ρ below 0, where C^{0,2} decides, −1 + 3ρ above, where C^{0,3} does; at 1/2 all odd orders are alike."""
+    assert power(rho) == expected
+
+
+def test_what_decides_is_named():
+    assert predict(TABLE, 1, -HALF).reasons == ("C^{0,2}",)
+    assert predict(TABLE, 1, QUARTER).reasons == ("C^{0,3}",)
+    assert predict(TABLE, 3).reasons == ("C^{0,2}", "C^{0,3}", "‖C^{1,1}‖ · ‖C^{1,1}‖")
+
+
+def test_steps_change_nothing_until_outputs_grow():
+    for rho in (-1, -QUARTER, 0):
+        assert power(rho, 5) == power(rho)
+    assert power(Fraction(1, 10), 2) > power(Fraction(1, 10))
+    assert power(Fraction(1, 10), 2) == -1 + 3 * Fraction(2, 10)
+    assert power(Fraction(1, 10), 2, bounded=True) == power(Fraction(1, 10)) + Fraction(1, 10)
+    assert power(QUARTER, 3) is None
+
+
+@pytest.mark.parametrize(("kappa", "expected"), [(0, -1), (QUARTER, -HALF), (HALF, 0)])
+def test_deviation_over_kappa(kappa, expected):
+    table = tp.derive(tp.trace(mlp, inputs=5, depth=3), kappa=kappa)
+    assert power(0, table=table) == expected
+    assert predict(table, 1, Fraction(0), quantity="moved gradient").law.power == Fraction(kappa) - HALF
+
+
+def test_where_learning_stops_being_linear():
+    """C^{0,3} n^{3ρ} reaches 1 at ρ = 1/3; against F_lin's own change n^ρ at 1/2."""
+    assert largest_rho(TABLE) == Fraction(1, 3)
+    assert largest_rho(TABLE, relative=True) == HALF
+    assert power(largest_rho(TABLE)) == 0
+
+
+def test_moved_derivatives():
+    assert predict(TABLE, 1, quantity="moved gradient").law.power == -HALF
+    assert predict(TABLE, 1, quantity="moved Hessian").law.power == -1
+    assert predict(TABLE, 1, quantity="moved F").law.power == 0
+
+
+@pytest.mark.parametrize("architecture", [mlp, resnet])
+def test_kinks_cost_half_a_power(architecture):
+    program = tp.trace(architecture, inputs=3, phi=tp.relu, depth=3)
+    assert kink(program).power == -HALF
+    table = tp.derive(program)
+    assert table[0, 2].exponent == -1
+    assert power(0, table=table, kinked=kink(program)) == -HALF
+    assert power(-HALF, table=table, kinked=kink(program)) == -Fraction(3, 2)
+
+
+def test_smooth_programs_have_no_kink():
+    assert all(kink(case.trace(1)) is None for case in CASES)
+
+
+def test_definite_only_where_one_definite_correlation_decides():
+    data = CASES[0].data(5)
+    table = tp.derive(CASES[0].trace(5), [(0, 2), (0, 3), (1, 1)], data=data)
+    assert predict(table, 1, -HALF).status == predict(table, 1, QUARTER).status == "definite"
+    assert predict(table, 1).status == predict(table, 3, -HALF).status == "upper bound"
+    assert predict(TABLE, 1, -HALF).status == "upper bound"
+
+
+def test_the_table_at_another_rate():
+    table = rescaled(TABLE, -HALF)
+    assert table[0, 2].law == Exponent(Fraction(-2)) and table[1, 1].exponent == -HALF - Fraction(3, 4)
+    assert table.fixed.exponent == 2
