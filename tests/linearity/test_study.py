@@ -1,0 +1,165 @@
+"""Training measured against its predictions, and what the report says when they do not agree."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+import tensorprog as tp
+from tensorprog.architectures import attention, mlp
+from tensorprog.errors import TrainingError
+from tensorprog.exponents import Exponent
+from tensorprog.linearity.features import cells, overall, parity, task_of, two_index
+from tensorprog.linearity.predictions import predict
+from tensorprog.linearity.study import ROUNDING, Study, claims, default_rate, settings, table_of, threshold
+from tensorprog.passes.recipe import Recipe
+
+HALF, ZERO = Fraction(1, 2), Fraction(0)
+DATA = np.random.default_rng(2).standard_normal((5, 8))
+DATA *= np.sqrt(8) / np.linalg.norm(DATA, axis=1, keepdims=True)
+LABELS = [1.0, -1.0, 1.0]
+PROGRAM = tp.trace(mlp, inputs=5, depth=2)
+TABLE = table_of(PROGRAM, DATA, ZERO, 0)
+
+
+def study(program=PROGRAM, steps=2, widths=(32, 64, 128), samples=60, **options):
+    given = {"learning_rate": 0.5, **options}
+    return Study(program, DATA, LABELS, given, steps=steps, widths=widths, samples=samples, seed=1, margin=0.1, ways={})
+
+
+def test_the_threshold_is_that_of_the_linear_model():
+    """Just below it the linear model's error falls over 400 steps, just above it grows, by the limit kernel itself."""
+    found = threshold(PROGRAM, DATA, Recipe.of(PROGRAM, LABELS, 1, 1.0))
+    kernel = tp.kernel(PROGRAM, DATA[:3])
+    for factor, falls in ((0.98, True), (1.02, False)):
+        error, start = np.array([1.0, -1.0, 1.0]), np.sqrt(3)
+        for _ in range(400):
+            error = error - factor * found.rate * kernel @ error / 3
+        assert bool(np.linalg.norm(error) < start) is falls
+    assert default_rate(found, "squared") == pytest.approx(found.rate / 2, rel=0.05)
+
+
+def test_without_a_threshold_a_rate_is_asked_for():
+    program = tp.trace(attention, inputs=3, positions=2, scaling="sqrt")
+    found = threshold(program, np.ones((3, 2, 4)), Recipe.of(program, [1.0, -1.0], 1, 1.0))
+    assert found.rate is None and found.reason
+    with pytest.raises(TrainingError, match="give learning_rate"):
+        default_rate(found, "squared")
+    with pytest.raises(TrainingError, match="squared error"):
+        default_rate(threshold(PROGRAM, DATA, Recipe.of(PROGRAM, LABELS, 1, 1.0)), "logistic")
+
+
+def test_settings_share_the_origin():
+    assert settings([-HALF, ZERO], [ZERO, HALF]) == [(ZERO, ZERO), (-HALF, ZERO), (ZERO, HALF)]
+
+
+def test_theorems_as_quoted():
+    """m(n) = n for fixed and n^(2/3) for exponential weak correlations: O(1/m), and O(n^ρ/m)."""
+    at = {rho: {c.theorem: c.law.power for c in claims(TABLE, rho)} for rho in (ZERO, -HALF, Fraction(1, 4))}
+    assert at[ZERO] == {"3.1": -1, "3.2": -Fraction(2, 3)}
+    assert at[-HALF] == {"3.1": -2, "3.2": -Fraction(7, 6)}
+    assert at[Fraction(1, 4)] == {"3.1": -Fraction(1, 4), "3.2": -Fraction(5, 12)}
+
+
+def test_outcomes_name_what_was_measured():
+    found = study().outcomes(TABLE, ZERO, ZERO)
+    assert [(o.prediction.quantity, o.prediction.steps) for o in found] == [
+        ("deviation", 1),
+        ("deviation", 2),
+        ("moved gradient", 2),
+    ]
+    assert all(o.used == (32, 64, 128) and all(len(values) == 60 for values in o.samples) for o in found)
+    objects = [o.to_object() for o in found]
+    assert objects[0]["theorems"][0] == {"theorem": "3.1", "exponent": "-1", "contradicted": False}
+
+
+def synthetic(power, widths, factor=1.0):
+    """Sizes with exact law n^power: half-normal samples."""
+    generator = np.random.default_rng(0)
+    return [factor * n**power * np.abs(generator.standard_normal(4000)) for n in widths]
+
+
+def test_a_theorem_that_says_too_little_is_contradicted():
+    widths = (64, 128, 256, 512, 1024)
+    made = study()
+    outcome = made.judged(
+        predict(TABLE, 1, Fraction(1, 4)), claims(TABLE, Fraction(1, 4)), widths, synthetic(-0.25, widths)
+    )
+    assert outcome.verdict.verdict == "confirmed"
+    assert {c.theorem: outcome.contradicts(c) for c in outcome.claims} == {"3.1": False, "3.2": True}
+
+
+@pytest.mark.parametrize(("power", "word"), [(-1, "confirmed"), (-1.5, "confirmed"), (-0.5, "refuted")])
+def test_a_wrong_prediction_is_refuted(power, word):
+    """Predicted n^-1, a bound: smaller ones agree with it, larger ones do not."""
+    widths = (64, 128, 256, 512, 1024)
+    found = study().judged(predict(TABLE, 2), (), widths, synthetic(power, widths))
+    assert found.verdict.verdict == word
+
+
+def test_widths_below_rounding_are_left_out():
+    widths = (64, 128, 256, 512, 1024)
+    found = study().judged(predict(TABLE, 2), (), widths, synthetic(-3, widths, ROUNDING * 300.0**3))
+    assert found.used == (64, 128, 256)
+    assert study().judged(predict(TABLE, 2), (), widths, [np.zeros(4)] * 5).verdict is None
+
+
+def test_growth_is_the_largest_over_steps():
+    made = study(samples=20)
+    outcome, curves = made.growth(TABLE, 4, (32, 64, 128))
+    assert len(curves) == 3 and all(len(curve) == 4 for curve in curves)
+    assert all(median >= max(curve) for median, curve in zip(outcome.medians, curves, strict=True))
+
+
+def test_tasks():
+    task = parity(12, 2, 6)
+    assert task.data.shape == (12, 6) and len(np.unique(task.data, axis=0)) == 12
+    np.testing.assert_array_equal(task.targets, task.data[:, 0] * task.data[:, 1])
+    z = two_index(9, 7)
+    np.testing.assert_allclose((z.data**2).sum(axis=1), 7)
+    np.testing.assert_allclose(z.targets, z.data[:, 0] * (1 + z.data[:, 1]))
+    assert task_of("parity:3:10", 8).name == "parity of 3 of 10 bits"
+    for wrong in ("parity", "parity:2", "parity:0:4", "parity:5:4", "xor:2:3", "two-index:x"):
+        with pytest.raises(TrainingError):
+            task_of(wrong, 4)
+
+
+def test_features_at_the_mean_field_scale():
+    """At κ = 1/2 the gap to the linear model does not shrink with n, at κ = 0 it does; correlations foresee it."""
+    program = tp.trace(mlp, inputs=6, depth=2)
+    found = cells(program, [parity(6, 2, 8)], [ZERO, HALF], [64, 512], trained=4, steps=3, samples=60)
+    gap = {(c.kappa, c.width): float(np.median(c.last)) for c in found}
+    assert gap[ZERO, 512] < 0.3 * gap[ZERO, 64]
+    assert gap[HALF, 512] > 0.6 * gap[HALF, 64]
+    assert overall(found) > 0.7
+    assert all(c.agreement > 0.3 for c in found if c.kappa == 0)
+
+
+def test_the_prediction_may_be_falsified_by_hand():
+    """A mutant table: C^{0,3} of the size n^-1/2 predicts a larger deviation than is measured; it is not tight then."""
+    entries = tuple(replace(e, exponent=-HALF) if (e.D, e.d) == (0, 3) else e for e in TABLE)
+    wrong = predict(replace(TABLE, entries=entries), 1)
+    assert wrong.law == Exponent(-HALF)
+    widths = (64, 128, 256, 512, 1024)
+    assert study().judged(wrong, (), widths, synthetic(-1, widths)).verdict.tight is False
+
+
+CASES = [("erf", -1), ("relu", -HALF)]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("phi", "expected"), CASES)
+def test_slopes_agree_with_predictions(phi, expected):
+    """Widths 256 to 16384, 150 samples, one and three steps: the interval holds the prediction within the margin."""
+    program = tp.trace(mlp, inputs=5, depth=2, phi=getattr(tp, phi))
+    table = table_of(program, DATA, ZERO, 0)
+    made = study(program, 3, [2**k for k in range(8, 15)], 150)
+    for outcome in made.outcomes(table, ZERO, ZERO)[:2]:
+        assert outcome.prediction.law.power == expected
+        assert outcome.verdict.verdict != "refuted"
+        low, high = outcome.verdict.interval
+        assert low - 0.1 < float(expected) < high + 0.1
+        assert high - low < 0.6
