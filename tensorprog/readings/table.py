@@ -18,7 +18,7 @@ from tensorprog.readings.judgement import Counts, Judgement
 ALL_ORDERS = frozenset((D, d) for D in range(3) for d in range(5) if D + d <= 5)
 """What m(n) rests on."""
 
-Status = Literal["definite", "upper bound", "measured"]
+Status = Literal["definite", "definite power", "upper bound", "measured"]
 
 
 @dataclass(frozen=True, slots=True)
