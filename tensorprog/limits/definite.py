@@ -172,18 +172,20 @@ def _along_gradients(program: Program, entry: Entry, kappa: Fraction, data: Arra
 
 def _ratio(program: Program, entry: Entry, y: int, data: Array, deadline: float) -> tuple[Fraction, Estimate | None]:
     """Power and limit of ‖C^{2,d} ∇F(y)‖/‖∇F(y)‖; None unless both limits are positive beyond their errors."""
-    powers, ends = [], []
-    for D, d, points in ((1, entry.d + 1, (*entry.points, y)), (0, 1, (y, y))):
+    powers, numbers = [], []
+    for D, d, points in ((0, 1, (y, y)), (1, entry.d + 1, (*entry.points, y))):
         found, number = leading_part(correlation(program, D, d, points), data, deadline - time.monotonic())
         if number is None or not _is_sure(number):
             return found.power, None
         powers.append(found.power)
-        ends.append(number)
-    factor = (entry.d + 1) / 2
-    square, kernel = ends
-    value = factor * math.sqrt(square.value / kernel.value)
-    above = factor * math.sqrt((square.value + square.error) / (kernel.value - kernel.error))
-    return (powers[0] - powers[1]) * HALF, Estimate(value, above - value, max(square.method, kernel.method))
+        numbers.append(number)
+    kernel, square = numbers
+    low, value, high = (
+        (entry.d + 1) / 2 * math.sqrt((square.value + k * square.error) / (kernel.value - k * kernel.error))
+        for k in (-1, 0, 1)
+    )
+    error = max(value - low, high - value)
+    return (powers[1] - powers[0]) * HALF, Estimate(value, error, max(square.method, kernel.method))
 
 
 def leading_part(program: Program, data: Array, patience: float) -> tuple[Term[int], Estimate | None]:

@@ -61,7 +61,8 @@ class Derivation:
 class Entry:
     """The size class n^exponent (log n)^log_power of one C^{D,d}.
 
-    A definite one has a `constant` with its error: the limit that `constant_of` names, at the data it was taken at.
+    A definite one, and one of definite power, has a `constant` with its error: the limit that `constant_of` names, at
+    the data it was taken at.
 
     `exponent` is None when the correlation vanishes identically; `log_power` is None for a factor n^{o(1)}.
     """
