@@ -20,6 +20,7 @@ from tensorprog.limits import definite
 from tensorprog.limits.definite import decided, derive
 from tensorprog.limits.evaluate import Estimate
 from tensorprog.limits.terms import Term
+from tensorprog.passes.correlation import norm_share
 from tensorprog.readings import derive as bounds
 from tensorprog.report.report import _verdict
 
@@ -92,15 +93,17 @@ def test_no_norm_is_below_that_along_a_gradient(name, d):
 
 
 @pytest.mark.parametrize("name", ["mlp", "shallow", "layernorm_mlp"])
-@pytest.mark.parametrize("points", [(0, 0), (0, 1)], ids=["equal", "distinct"])
+@pytest.mark.parametrize("points", [(0, 0, 0), (0, 1, 1)], ids=["equal", "distinct"])
 def test_constants_are_those_of_the_sampler(name, points):
     """A comparison fails once in 150,000 seeds."""
     case = BY_NAME[name]
     program, data = case.trace(2), case.data(2)
-    for entry in derive(program, [(2, 0), (2, 1)], points, data=data):
+    for entry in derive(program, [(2, 0), (2, 1), (2, 2)], points, data=data):
+        assert (")_v" in entry.constant_of) == (entry.d == 2)
         y = entry.points[int(entry.constant_of[-3])]
-        orders = (1, entry.d + 1, (*entry.points, y)), (0, 1, (y, y))
-        part, kernel = tp.sample([tp.correlation(program, *order) for order in orders], data, WIDTH, 200, 7)
+        names = ["v"] if entry.d == 2 else list(program.parameters)
+        pair = norm_share(program, entry.d + 1, (*entry.points, y), names), tp.correlation(program, 0, 1, (y, y))
+        part, kernel = tp.sample(pair, data, WIDTH, 200, 7)
         values = (entry.d + 1) / 2 * part / np.sqrt(kernel) * float(WIDTH) ** -float(entry.exponent)
         tolerance = SIGMAS * values.std() / np.sqrt(200) + 40 / WIDTH * entry.constant
         assert abs(values.mean() - entry.constant) < tolerance, entry.constant_of
@@ -240,7 +243,7 @@ def test_patience_is_shared_by_all_limits(monkeypatch):
     case = BY_NAME["mlp"]
     entry = bounds(case.trace(3), [(2, 2)])[2, 2]
     decided(case.trace(3), entry, Fraction(0), case.data(3), 60.0)
-    assert left == [60.0, 50.0, 40.0]
+    assert left == [60.0 - 10 * i for i in range(6)]
 
 
 # -- how it is told
