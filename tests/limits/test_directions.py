@@ -22,6 +22,7 @@ from tensorprog.limits.evaluate import Estimate
 from tensorprog.limits.terms import Term
 from tensorprog.passes.correlation import norm_share
 from tensorprog.readings import derive as bounds
+from tensorprog.readings.derive import reparametrised
 from tensorprog.report.report import _verdict
 
 BY_NAME = {case.name: case for case in CASES}
@@ -107,6 +108,17 @@ def test_constants_are_those_of_the_sampler(name, points):
         values = (entry.d + 1) / 2 * part / np.sqrt(kernel) * float(WIDTH) ** -float(entry.exponent)
         tolerance = SIGMAS * values.std() / np.sqrt(200) + 40 / WIDTH * entry.constant
         assert abs(values.mean() - entry.constant) < tolerance, entry.constant_of
+
+
+@pytest.mark.parametrize("name", ["mlp", "layernorm_mlp"])
+def test_shares_of_the_norm_add_up(name):
+    """The squared norm is the sum of its shares on the parameters, under unequal learning rates too."""
+    case = BY_NAME[name]
+    program, data = reparametrised(case.trace(2), {"v": tp.abc(Fraction(1, 2), 0, 1)}), case.data(2)
+    shares = [norm_share(program, 2, (0, 1, 1), [key]) for key in program.parameters]
+    whole, *parts = tp.sample([tp.correlation(program, 1, 2, (0, 1, 1)), *shares], data, 12, 5)
+    assert np.sum(np.square(parts), axis=0) == pytest.approx(whole**2, rel=1e-9)
+    assert all(np.all(part > 0) for part in parts)
 
 
 # -- statuses
