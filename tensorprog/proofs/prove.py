@@ -55,9 +55,7 @@ def prove(
         raise ProgramError(f"{program!r} is not a Program; pass what tp.trace returns")
     order = order_of(program, D, d, points)
     if D > 1:
-        raise OrderError(
-            f"C^{{{D},{d}}} has bounds only, no limit to prove; take D = 0 or 1, or tp.derive for the bound"
-        )
+        raise OrderError(f"C^{{{D},{d}}} has bounds, no limit to prove; take D = 0 or 1, or tp.derive for its bounds")
     scalar = correlation(program, D, d, order.points)
     proof = _Writer(program, scalar, (D, d, order.points), time.monotonic() + patience).proof()
     return proof if data is None else proof.at(check_data(scalar, data))

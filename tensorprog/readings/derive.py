@@ -7,7 +7,7 @@ Poincaré inequality Var(S | others) ≤ E[‖∇_P S‖² | others], with
     ∇S = ∇^{d+1}F(x_0)·g_1…g_d + Σ_a ∇²F(x_a)·(∇^d F(x_0)·Π_{b≠a} g_b).
 
 Both are upper bounds: every status is "upper bound", except for correlations that vanish identically. Limits make
-them definite (`limits.definite`).
+them definite, whole or in the power of n (`limits.definite`).
 """
 
 from __future__ import annotations

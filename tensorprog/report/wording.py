@@ -48,6 +48,7 @@ BADGES = {
 
 STATUSES = {
     "definite": "both sides are proved: the correlation has exactly this size",
+    "definite power": "both sides are proved for the power of n; the power of log n is an upper bound",
     "upper bound": "proved: the correlation is not larger than this; it may be smaller",
     "measured": "read off samples at finite widths; no proof",
 }

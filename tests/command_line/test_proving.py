@@ -22,7 +22,7 @@ def test_prove_prints_and_tests_a_proof(run):
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        ("prove mlp -D 2 -d 1 --inputs x.npy", "has bounds only"),
+        ("prove mlp -D 2 -d 1 --inputs x.npy", "has bounds, no limit"),
         ("prove mlp -D 0 -d 1", "--inputs"),
         ("prove mlp -D 0 -d 1 --inputs nope.npy", "do not exist"),
         ("prove mlp -D 0 -d 1 --inputs x.npy --widths 4,2 --verify", "increasing"),

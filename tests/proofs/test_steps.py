@@ -117,7 +117,7 @@ def test_forms():
 
 
 def test_refusals():
-    with pytest.raises(OrderError, match="bounds only"):
+    with pytest.raises(OrderError, match="has bounds, no limit"):
         prove(net(2), 2, 1)
     with pytest.raises(OrderError, match="traced with 2"):
         prove(net(2), 0, 2)
