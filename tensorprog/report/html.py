@@ -167,13 +167,14 @@ def _step(step: Step) -> dict[str, Any]:
 def _proof(checked: CheckedProof) -> dict[str, Any]:
     proof = checked.proof
     D, d, _ = proof.order
-    anchor = _anchor(checked)
+    anchor, outcome = _anchor(checked), _outcome(checked)
     return {
         "name": html_formula(f"C^{{{D},{d}}}"),
         "anchor": anchor,
         "law": html_formula(f"n^{proof.conclusion.power}"),
         "status": proof.conclusion.status,
-        "badge": _outcome(checked),
+        "badge": outcome,
+        "share": "all" if outcome.kind == "good" else sum(check.verdict == outcome.word for check in checked.checks),
         "open": bool(checked.refuted or checked.inconclusive),
         "count": len(checked.checks),
         "steps": [_checked_step(check, anchor) for check in checked.checks],
