@@ -82,12 +82,17 @@ def derive(
 
 def with_limits(program: Program, table: Table, data: ArrayLike, patience: float, *, progress: bool = False) -> Table:
     """A table of upper bounds, its entries definite where their limits can be taken at these data."""
-    if isinstance(patience, bool) or not isinstance(patience, int | float) or not patience > 0:
-        raise OrderError(f"patience={patience!r} must be a positive number of seconds")
+    check_patience(patience)
     last = max(max(entry.points) for entry in table)
     array = check_data(program.restricted([f"F{last}"]), data)
     bar = tqdm(table, desc="limits", delay=2, disable=None if progress else True, bar_format=BAR)
     return replace(table, entries=tuple(decided(program, entry, table.kappa, array, patience) for entry in bar))
+
+
+def check_patience(patience: float) -> None:
+    """Raise OrderError for what is no positive number of seconds."""
+    if isinstance(patience, bool) or not isinstance(patience, int | float) or not patience > 0:
+        raise OrderError(f"patience={patience!r} must be a positive number of seconds")
 
 
 def decided(program: Program, entry: Entry, kappa: Fraction, data: Array, patience: float) -> Entry:

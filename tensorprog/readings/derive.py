@@ -86,14 +86,14 @@ def reparametrised(program: Program, abc: Scales) -> Program:
     return Program(nodes, program.outputs, program.slots)
 
 
-def checked_pairs(orders: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The orders as pairs, or an OrderError that shows the form."""
+def checked_pairs(orders: Iterable[tuple[int, int]], name: str = "orders") -> list[tuple[int, int]]:
+    """The orders as pairs, or an OrderError that names them and shows the form."""
     try:
         found = [(D, d) for D, d in orders if not isinstance(D, str)]
     except (TypeError, ValueError):
         found = []
     if not found:
-        raise OrderError(f"orders={orders!r} is no list of pairs (D, d); write it as [(0, 2), (1, 1)], or leave it out")
+        raise OrderError(f"{name}={orders!r} is no list of pairs (D, d); write it as [(0, 2), (1, 1)], or leave it out")
     return found
 
 

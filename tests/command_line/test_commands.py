@@ -244,7 +244,7 @@ def test_verify_takes_correlations_that_vanish_identically(run, orders):
 
 def claimed(monkeypatch, exponent):
     """Every derived exponent replaced by another one, as a wrong derivation would do."""
-    reporting = sys.modules["tensorprog.report.report"]
+    reporting = sys.modules["tensorprog.report.verification"]
     derive = reporting.derive
     log_power = None if exponent is None else Fraction(0)
 
