@@ -23,7 +23,7 @@ from tensorprog.limits.terms import Term
 from tensorprog.passes.correlation import norm_share
 from tensorprog.readings import derive as bounds
 from tensorprog.readings.derive import reparametrised
-from tensorprog.report.report import _verdict
+from tensorprog.report.verification import _verdict
 
 BY_NAME = {case.name: case for case in CASES}
 PLAIN = ("mlp", "mlp_bias", "resnet", "rnn", "transposed")
