@@ -1,7 +1,8 @@
 """The command line: list, show, derive, prove, verify.
 
-Exit codes: 0 when nothing is refuted, 1 when an exponent is, 2 for whatever cannot be run, 130 after Ctrl-C. With
---json, standard output holds one JSON object and nothing else; messages and progress go to standard error.
+Exit codes: 0 when nothing is refuted, 1 when an exponent or a step of a proof is, 2 for whatever cannot be run, 130
+after Ctrl-C. With --json, standard output holds one JSON object and nothing else; messages and progress go to standard
+error.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from tensorprog.cli.arguments import (
     Points,
     Positions,
     Preset,
+    Proofs,
     Whole,
 )
 from tensorprog.cli.proving import prove_
@@ -68,6 +70,7 @@ EXAMPLES = {
     ),
     "verify": (
         "tensorprog verify mlp --inputs digits --widths 64,128,256 --samples 100 --out results",
+        "tensorprog verify mlp -o depth=2 --inputs digits --orders 0,1 0,2 --proofs 0,2 --out results",
         "tensorprog verify rnn -o phi=tanh --inputs sequences.npy --orders 0,2 1,1",
         "tensorprog verify my_file.py:my_network --inputs table.csv --widths 64..1024 --json",
     ),
@@ -198,6 +201,7 @@ def verify_(
     minutes: Annotated[float | None, Parameter(help="Instead of samples: a time, spent where it tells most.")] = None,
     seed: Annotated[Whole, Parameter(help="Seed of all random numbers.")] = 0,
     orders: Orders = None,
+    proofs: Proofs = None,
     points: Points = None,
     option: Options = None,
     abc: Preset = None,
@@ -211,13 +215,16 @@ def verify_(
     out: Folder = None,
     typed: Annotated[str | None, Parameter(parse=False)] = None,
 ) -> int:
-    """Derive the exponents and test each by Monte Carlo at finite widths. Exit code 1 when one is refuted."""
+    """Derive the exponents and test each by Monte Carlo at finite widths.
+
+    Exit code 1 when one is refuted, or a step of a proof is.
+    """
     start = time.perf_counter()
     _check_out(out)
     sizes = read_widths(widths)
     if not 0 < margin < math.inf:
         raise SamplingError(f"--margin {margin} must be a positive number, such as 0.1")
-    study = Study.of(arch, option, orders, points, abc, positions, inputs)
+    study = Study.of(arch, option, orders, points, abc, positions, inputs, proofs)
     assert study.data is not None
     report = verify(
         study.program,
@@ -229,6 +236,7 @@ def verify_(
         points=study.points,
         operator_samples=operator_samples,
         minutes=minutes,
+        proofs=study.proofs,
         margin=margin,
         patience=patience,
         workers=cores() if workers is None else workers,
@@ -245,7 +253,7 @@ def verify_(
         print(interchange.dumps(interchange.loads(report.to_json()), indent=1))  # ASCII, whatever the terminal
     else:
         print(_summary(report, out, time.perf_counter() - start))
-    return REFUTED if report.refuted else GOOD
+    return REFUTED if report.refuted or report.refuted_steps else GOOD
 
 
 app.command(prove_, name="prove", help_epilogue=_examples("prove"))

@@ -32,6 +32,12 @@ Preset = Annotated[str | None, Parameter(name="--abc", help=f"Parametrisation of
 Orders = Annotated[
     list[str] | None, Parameter(consume_multiple=True, negative="", help="Pairs D,d such as 0,2 1,1; all by default.")
 ]
+Proofs = Annotated[
+    list[str] | None,
+    Parameter(
+        consume_multiple=True, negative="", help="Orders D,d to prove as well, D ≤ 1, step by step; none by default."
+    ),
+]
 Points = Annotated[
     list[int] | None,
     Parameter(consume_multiple=True, negative="", help="Which inputs x_0 x_1 … are, repeats allowed: 0 0 0."),

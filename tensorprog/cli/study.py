@@ -23,7 +23,7 @@ MAX_INPUTS = 64
 
 @dataclass(frozen=True)
 class Study:
-    """An architecture with its options, traced at as many inputs as the orders need, and the data if there are any."""
+    """An architecture with its options, traced at as many inputs as orders and proofs need, and the data if any."""
 
     loaded: Loaded
     options: Mapping[str, Option]
@@ -32,6 +32,7 @@ class Study:
     orders: list[Order] | None
     points: tuple[int, ...] | None
     data: NDArray[np.float64] | None
+    proofs: list[Order] | None = None
 
     @staticmethod
     def of(
@@ -42,11 +43,14 @@ class Study:
         abc: str | None,
         positions: int | None,
         inputs: str | None,
+        proofs: Sequence[str] | None = None,
     ) -> Study:
         loaded = load(arch)
         options = loaded.options(option or [])
         wanted, chosen = read_orders(orders), read_points(points)
-        needed = 1 + (max(chosen) if chosen else MAX_d if wanted is None else max(d for _, d in wanted))
+        proved = read_orders(proofs, "--proofs", "none")
+        most = max(d for _, d in [*([(0, MAX_d)] if wanted is None else wanted), *(proved or [])])
+        needed = 1 + (max(chosen) if chosen else most)
         if needed > MAX_INPUTS:
             raise OrderError(f"{needed} inputs are asked for, at most {MAX_INPUTS} are traced; use smaller d or points")
         data, length = None, first_given(positions, loaded.positions)
@@ -60,7 +64,9 @@ class Study:
         program = scaled(loaded.trace(needed, length, options), abc)
         if data is not None:
             _check_shape(loaded, inputs, data, program, wanted, chosen)
-        return Study(loaded, options, program, abc, wanted, chosen, data)
+            if proved is not None:
+                _check_shape(loaded, inputs, data, program, proved, chosen, "--proofs")
+        return Study(loaded, options, program, abc, wanted, chosen, data, proved)
 
     @property
     def texts(self) -> dict[str, str]:
@@ -83,6 +89,7 @@ def _check_shape(
     program: Program,
     orders: Sequence[Order] | None,
     points: Sequence[int] | None,
+    option: str = "--orders",
 ) -> None:
     """The data against what the orders need: dimensions, number of inputs, number of positions."""
     held = f"the inputs {inputs!r} have shape {data.shape}"
@@ -95,7 +102,7 @@ def _check_shape(
     if len(data) < needed:
         raise DataError(
             f"{held}, {len(data)} inputs, but C^{{{D},{d}}} needs {needed}; give more inputs, choose orders with "
-            f"--orders such as 0,{len(data) - 1}, or repeat inputs with --points {' '.join('0' * (d + 1))}"
+            f"{option} such as 0,{len(data) - 1}, or repeat inputs with --points {' '.join('0' * (d + 1))}"
         )
     if program.positions is not None and data.shape[1] < program.positions:
         raise DataError(f"{held}, {data.shape[1]} positions, but {program.positions} were asked for; lower --positions")

@@ -14,16 +14,19 @@ from tensorprog.readings import reparametrised
 Order = tuple[int, int]
 
 
-def read_orders(texts: Sequence[str] | None) -> list[Order] | None:
+def read_orders(texts: Sequence[str] | None, option: str = "--orders", without: str = "all") -> list[Order] | None:
+    """Pairs D,d, as the option of this name takes them; `without` says what leaving it out means."""
     if texts is None:
         return None
     if not texts:
-        raise OrderError("--orders has no values; give pairs D,d such as --orders 0,2 1,1, or leave it out for all")
+        raise OrderError(
+            f"{option} has no values; give pairs D,d such as {option} 0,2 1,1, or leave it out for {without}"
+        )
     found = []
     for text in texts:
         pair = re.fullmatch(r"\(?(\d{1,4}),(\d{1,4})\)?", text, re.ASCII)
         if pair is None:
-            raise OrderError(f"--orders {text!r} is no pair D,d of nonnegative integers; write it as 0,2")
+            raise OrderError(f"{option} {text!r} is no pair D,d of nonnegative integers; write it as 0,2")
         found.append((int(pair[1]), int(pair[2])))
     return found
 

@@ -6,14 +6,18 @@ and a flip of signs of Gaussian parameters turns S into -S, Var S = ∫₀¹ E�
 parameters, since the integrand tends to a power series in t with non-negative coefficients that is positive at t = 1.
 By the L⁴ Poincaré inequality and that of Paley and Zygmund, |S| exceeds a multiple of ‖∇S‖ with a probability that does
 not vanish. A number that is not larger than its error decides nothing.
+
+‖C^{2,d}‖ has bounds on both sides: the norm calculus above, and below a direction, the unit vector along a gradient.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
+from itertools import product
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,7 +32,7 @@ from tensorprog.limits.kernels import every_parameter
 from tensorprog.limits.symbols import roundings, symbol_values
 from tensorprog.limits.terms import Term
 from tensorprog.passes import correlation
-from tensorprog.passes.correlation import squared_norm
+from tensorprog.passes.correlation import norm_share, squared_norm
 from tensorprog.passes.gradient import Gradient, gradient
 from tensorprog.program import Builder, Program
 from tensorprog.readings import BAR, Entry, Step, Table, check_data
@@ -64,7 +68,7 @@ def derive(
     kappa: external scale F → n^(-κ) F with η → n^(2κ) η; adds κ(D+d-1) to every entry.
     abc: other parametrisation: a preset, an abc, or a mapping from weight names to either.
     data: (inputs, d0) or (inputs, positions, d0). Without data all exponents are upper bounds; with data those of D ≤ 1
-        whose limit can be taken are definite, with the constant in front.
+        whose limit can be taken are definite, with the constant in front, and so are powers of n of D = 2.
     patience: seconds for the limit of one order; what takes longer stays an upper bound.
     progress: show a bar on a terminal when it takes more than two seconds.
 
@@ -78,19 +82,26 @@ def derive(
 
 def with_limits(program: Program, table: Table, data: ArrayLike, patience: float, *, progress: bool = False) -> Table:
     """A table of upper bounds, its entries definite where their limits can be taken at these data."""
-    if isinstance(patience, bool) or not isinstance(patience, int | float) or not patience > 0:
-        raise OrderError(f"patience={patience!r} must be a positive number of seconds")
+    check_patience(patience)
     last = max(max(entry.points) for entry in table)
     array = check_data(program.restricted([f"F{last}"]), data)
     bar = tqdm(table, desc="limits", delay=2, disable=None if progress else True, bar_format=BAR)
     return replace(table, entries=tuple(decided(program, entry, table.kappa, array, patience) for entry in bar))
 
 
+def check_patience(patience: float) -> None:
+    """Raise OrderError for what is no positive number of seconds."""
+    if isinstance(patience, bool) or not isinstance(patience, int | float) or not patience > 0:
+        raise OrderError(f"patience={patience!r} must be a positive number of seconds")
+
+
 def decided(program: Program, entry: Entry, kappa: Fraction, data: Array, patience: float) -> Entry:
     """The entry, definite where its limit can be taken at these data."""
-    if entry.D > 1 or entry.exponent is None:
+    if entry.exponent is None:
         return entry
-    name = f"C^{{{entry.D},{entry.d}}}"
+    if entry.D > 1:
+        return _along_gradients(program, entry, kappa, data, patience)
+    name = _name(entry)
     shown = f"‖{name}‖²" if entry.D else name
     share = HALF if entry.D else Fraction(1)
     shift = kappa * (entry.D + entry.d - 1)
@@ -108,14 +119,12 @@ def decided(program: Program, entry: Entry, kappa: Fraction, data: Array, patien
                 if number is not None and sharp:
                     break
     except UndecidedLimit as error:
-        return _with_step(entry, f"no limit: {error}", name, str(entry))
+        return _still(entry, f"no limit: {error}")
     if number is None:
-        return _with_step(entry, "the limit is zero, or random; only the bound is known", name, str(entry))
+        return _still(entry, "the limit is zero, or random; only the bound is known")
     what = f"lim n^{-found.power} {shown}"
-    method = METHODS[number.method]
-    if not abs(float(number.value)) > float(number.error) * (SURE if method == SAMPLING else 1.0):
-        told = f"{what} = {float(number.value):.3g} ± {float(number.error):.1g} ({method}) is not told from zero"
-        return _with_step(entry, told, name, str(entry))
+    if not _is_sure(number):
+        return _still(entry, f"{_told(what, number)} is not told from zero")
     power = found.power * share
     assert power <= entry.exponent - shift, (
         f"{name} has a limit at n^{power}, above its bound n^{entry.exponent - shift}"
@@ -129,8 +138,70 @@ def decided(program: Program, entry: Entry, kappa: Fraction, data: Array, patien
         constant_error=float(number.error),
         constant_of=what,
     )
-    told = f"{what} = {float(number.value):.6g} ± {float(number.error):.1g} ({method})"
-    return _with_step(definite, f"{rule}: {told}", name, f"n^{power + shift} definite")
+    return _with_step(definite, Step(f"{rule}: {_told(what, number)}", name, "", (), f"n^{power + shift} definite"))
+
+
+def _along_gradients(program: Program, entry: Entry, kappa: Fraction, data: Array, patience: float) -> Entry:
+    """The entry of C^{2,d}, its power of n definite where the direction of a gradient reaches its bound.
+
+    For d ≥ 2 the other slot is tried on one vector of parameters first: a smaller norm, but a much cheaper limit.
+    """
+    assert entry.exponent is not None
+    deadline = time.monotonic() + patience
+    shift = kappa * (entry.d + 1)
+    reason = ""
+    parts = _choices(program) if entry.d > 1 else [tuple(program.parameters)]
+    for names, y in product(parts, dict.fromkeys((*entry.points[1:], entry.points[0]))):
+        ray = f"∇F(x_{entry.points.index(y)})"
+        along = f"{_name(entry)} {ray}"
+        what = f"‖{along}‖/‖{ray}‖" if len(names) > 1 else f"‖({along})_{names[0]}‖/‖{ray}‖"
+        try:
+            found, ratio = _ratio(program, entry, y, names, data, deadline)
+        except UndecidedLimit as error:
+            return _still(entry, f"no limit of {what}: {error}")
+        if ratio is None:
+            reason = f"{what} has a limit that is zero, not told from zero, or random; only the bound is known"
+            continue
+        what = f"lim n^{-found} {what}"
+        told = f"‖{_name(entry)}‖ is at least that along a gradient: {_told(what, ratio)}"
+        assert found <= entry.exponent - shift, f"{what} is above its bound n^{entry.exponent - shift}"
+        if found == entry.exponent - shift:
+            known = replace(
+                entry,
+                status="definite" if entry.log_power == 0 else "definite power",
+                constant=float(ratio.value),
+                constant_error=float(ratio.error),
+                constant_of=what,
+            )
+            return _with_step(known, Step(told, _name(entry), "", (str(entry),), f"n^{entry.exponent} {known.status}"))
+        reason = f"{told}, below the bound"
+    return _still(entry, reason)
+
+
+def _ratio(
+    program: Program, entry: Entry, y: int, names: Sequence[str], data: Array, deadline: float
+) -> tuple[Fraction, Estimate | None]:
+    """Power and limit of ‖C^{2,d} ∇F(y)‖/‖∇F(y)‖, the numerator on some parameters; None unless told from zero.
+
+    C^{2,d}(x_0; x_1…x_d)·∇F(y) = (d+1)/2 C^{1,d+1}(x_0; x_1…x_d, y), and ‖∇F(y)‖² = C^{0,1}(y; y).
+    """
+    powers, numbers = [], []
+    for scalar in (
+        correlation(program, 0, 1, (y, y)),
+        norm_share(program, entry.d + 1, (*entry.points, y), names),
+    ):
+        found, number = leading_part(scalar, data, deadline - time.monotonic())
+        if number is None or not _is_sure(number):
+            return found.power, None
+        powers.append(found.power)
+        numbers.append(number)
+    kernel, square = numbers
+    low, value, high = (
+        (entry.d + 1) / 2 * math.sqrt((square.value + k * square.error) / (kernel.value - k * kernel.error))
+        for k in (-1, 0, 1)
+    )
+    error = max(value - low, high - value)
+    return (powers[1] - powers[0]) * HALF, Estimate(value, error, max(square.method, kernel.method))
 
 
 def leading_part(program: Program, data: Array, patience: float) -> tuple[Term[int], Estimate | None]:
@@ -157,7 +228,7 @@ def gradient_norm(scalar: Program, parameters: Sequence[str]) -> Program:
 
 def _choices(scalar: Program) -> list[tuple[str, ...]]:
     """Parameters whose gradient may decide: one vector, cheap, gives a lower bound, enough for a bound without logs."""
-    vectors = [name for name, node in scalar.parameters.items() if node.rows is None and node.cols is not None]
+    vectors = [k for k, node in scalar.parameters.items() if node.rows is None and node.cols is not None]
     return [*((name,) for name in vectors[:1]), tuple(scalar.parameters)]
 
 
@@ -168,7 +239,23 @@ def _is_odd(scalar: Program) -> bool:
     return flip is not None and not kinked(scalar.nodes, scalar.parameters)
 
 
-def _with_step(entry: Entry, rule: str, node: str, after: str) -> Entry:
-    before = (str(entry),) if entry.status != "definite" else ()
-    first = Step(rule, node, "", before, after)
+def _name(entry: Entry) -> str:
+    return f"C^{{{entry.D},{entry.d}}}"
+
+
+def _is_sure(number: Estimate) -> bool:
+    """Whether a number is told from zero."""
+    return bool(abs(float(number.value)) > float(number.error) * (SURE if METHODS[number.method] == SAMPLING else 1.0))
+
+
+def _told(what: str, number: Estimate) -> str:
+    return f"{what} = {float(number.value):.6g} ± {float(number.error):.1g} ({METHODS[number.method]})"
+
+
+def _still(entry: Entry, reason: str) -> Entry:
+    """The entry as it is, the reason for it in front of its derivation."""
+    return _with_step(entry, Step(reason, _name(entry), "", (str(entry),), str(entry)))
+
+
+def _with_step(entry: Entry, first: Step) -> Entry:
     return replace(entry, derivation=Derivation((first, *entry.derivation.steps)))

@@ -21,9 +21,10 @@ from tensorprog.errors import ProgramError
 from tensorprog.limits.evaluate import Evaluation
 from tensorprog.limits.expectations import METHODS
 from tensorprog.limits.gaussian import UndecidedLimit
-from tensorprog.limits.interpreter import COPIES, Interpreter
+from tensorprog.limits.interpreter import Interpreter
 from tensorprog.limits.kernels import every_parameter
 from tensorprog.limits.symbols import symbol_values
+from tensorprog.limits.weights import COPIES
 from tensorprog.passes.gradient import contract, gradient
 from tensorprog.program import Builder, Program, ancestors
 from tensorprog.program.instructions import renamed

@@ -19,6 +19,7 @@ from tensorprog.limits.gaussian import Argument, Poly, ScalarArgument, Space, Un
 from tensorprog.limits.known import Known
 from tensorprog.limits.scalars import Equations, Value
 from tensorprog.limits.terms import Bound, Term, largest, leading, product, times, total
+from tensorprog.limits.weights import Weights
 from tensorprog.program import (
     Apply,
     Constant,
@@ -36,8 +37,6 @@ from tensorprog.program import (
 
 T = TypeVar("T")
 ZERO = Fraction(0)
-COPIES = "t"
-"""The symbol of the correlation of copies; all others are averages over data and named constants."""
 VectorTerm = Term[Poly]
 ScalarTerm = Term[int]
 
@@ -59,14 +58,13 @@ class Interpreter:
         copies: Mapping[str, str] | None = None,
         deadline: float = inf,
     ) -> None:
-        self.program, self.sizes, self.copies = program, sizes, copies or {}
+        self.program, self.sizes = program, sizes
         self.equations = Equations()
         self.space = Space(self.equations, deadline)
+        self.weights = Weights(program, self.space, copies or {}, self._inner)
         self.vectors: dict[str, VectorTerm] = {}
         self.scalars: dict[str, ScalarTerm] = {}
         self.data = Known(program, self.equations)
-        self._parameters: dict[str, int] = {}
-        self._products: dict[tuple[str, bool], list[tuple[int, str, str]]] = {}
 
     def limit(self, target: str) -> ScalarTerm:
         """The leading part of a scalar node."""
@@ -96,7 +94,7 @@ class Interpreter:
     def _vector(self, name: str, node: Instruction) -> VectorTerm:
         match node:
             case Parameter(a=a):
-                return Term(-a, self.space.variable(self._parameter(name, node)), None)
+                return Term(-a, self.space.variable(self.weights.parameter(name)), None)
             case Constant(coefficient):
                 return Term(coefficient.power, self.space.constant(self.data.constant(node)) or None, None)
             case MatMul(matrix, vector, transpose):
@@ -165,78 +163,25 @@ class Interpreter:
 
     # -- parts
 
-    def _parameter(self, name: str, node: Parameter) -> int:
-        """The Gaussian of a vector parameter."""
-        if name not in self._parameters:
-            fan = node.cols.ratio if node.cols is not None and node.cols.growing else Fraction(1)
-            variance = self.equations.scaled(1 / fan, self._variance(name))
-            base = self._base(name)
-            kin = {number: k for k, number in self._parameters.items() if self._base(k) == base}
-
-            def covariance(other: int, number: int) -> Value:
-                same = name if other == number else kin.get(other)
-                return same if same is None else self.equations.multiply(self._correlation(name, same), variance)
-
-            self._parameters[name] = self.space.gaussian(covariance)
-        return self._parameters[name]
-
-    def _base(self, name: str) -> str:
-        return self.copies.get(name, name)
-
-    def _correlation(self, one: str, other: str) -> Value:
-        """Of the entries of two parameters of one base."""
-        return self.equations.one if one == other else self.equations.symbol(COPIES, positive=True)
-
-    def _variance(self, name: str) -> Value:
-        parameter = self.program.nodes[name]
-        assert isinstance(parameter, Parameter)
-        return self.equations.number(parameter.std**2)
-
     def _product(self, matrix: str, vector: str, transpose: bool) -> VectorTerm:
         parameter, kind = self.program.nodes[matrix], self.program.types[matrix]
         assert isinstance(parameter, Parameter) and isinstance(kind, Matrix)
         if vector in self.data:
-            return Term(-parameter.a, self.space.variable(self._gaussian(matrix, vector, transpose)), None)
+            return Term(-parameter.a, self.space.variable(self.weights.product(matrix, vector, transpose)), None)
         if not (kind.cols.growing and kind.rows.growing):
             raise UndecidedLimit(f"{matrix!r} and {vector!r} give a vector of fixed length, random as n grows")
         x = self.vectors[vector]
         shifted = x.scaled(HALF - parameter.a)
         if x.payload is None:
             return shifted
-        scale = self._scale(matrix, transpose)
         terms: list[tuple[Value, Poly]] = []
-        for gaussian, other, kin in self._products.get((self._base(matrix), not transpose), ()):
+        for gaussian, other, scale in self.weights.opposite(matrix, transpose):
             y = self.vectors[other].payload
             slope = self.space.expectation(self.space.derivative(x.payload, gaussian))
             assert y is not None
-            terms.append((self.equations.multiply(scale, self._correlation(matrix, kin), slope), y))
-        terms.append((self.equations.one, self.space.variable(self._gaussian(matrix, vector, transpose))))
+            terms.append((self.equations.multiply(scale, slope), y))
+        terms.append((self.equations.one, self.space.variable(self.weights.product(matrix, vector, transpose))))
         return leading(shifted.power, self.space.combined(terms), shifted.rest)
-
-    def _scale(self, matrix: str, transpose: bool) -> Value:
-        """σ² times the width of what is multiplied over the fan-in of W."""
-        kind = self.program.types[matrix]
-        assert isinstance(kind, Matrix)
-        width = kind.rows if transpose else kind.cols
-        ratio = width.ratio / kind.cols.ratio if kind.cols.growing else Fraction(1)
-        return self.equations.scaled(ratio, self._variance(matrix))
-
-    def _gaussian(self, matrix: str, vector: str, transpose: bool) -> int:
-        """Ẑ of a product: correlated with the products of the same matrix on the same side."""
-        family = self._products.setdefault((self._base(matrix), transpose), [])
-        known = {number: (partner, kin) for number, partner, kin in family}
-
-        def covariance(other: int, number: int) -> Value:
-            found = (vector, matrix) if other == number else known.get(other)
-            if found is None:
-                return None
-            partner, kin = found
-            scale = self.equations.multiply(self._scale(matrix, transpose), self._correlation(matrix, kin))
-            return self.equations.multiply(scale, self._inner(vector, partner))
-
-        number = self.space.gaussian(covariance)
-        family.append((number, vector, matrix))
-        return number
 
     def _inner(self, one: str, other: str) -> Value:
         """lim of the average of the product of two vectors, powers of n left out."""

@@ -99,15 +99,14 @@ def correlation(program: Program, D: int, d: int, points: Sequence[int] | None =
     Raises OrderError for orders the program cannot have, naming the numbers.
     """
     order = order_of(program, D, d, points)
+    if D == 1:
+        return norm_share(program, d, order.points, tuple(program.parameters))
     builder = Builder(program)
     target = program.outputs[f"F{order.base}"]
     if D == 0:
         return builder.build({"C": _scalar(builder, program, order, target)})
     gradients = _gradient_coefficient(builder, program, order, target)
     scale = Coefficient(order.factor)
-    if D == 1:
-        square = builder.scaled(scale * scale, squared_norm(builder, gradients))
-        return builder.build({"C squared": square or builder.zero()})
     slots = [
         Slot(name, tuple((c * scale, left, right) for c, left, right in terms))
         for name, terms in gradients.terms.items()
@@ -115,6 +114,17 @@ def correlation(program: Program, D: int, d: int, points: Sequence[int] | None =
     if not slots:
         return builder.build({"C": builder.zero()})
     return builder.build({}, slots)
+
+
+def norm_share(program: Program, d: int, points: Sequence[int] | None, parameters: Sequence[str]) -> Program:
+    """What the free slot on some parameters contributes to ‖C^{1,d}‖², as a program with the output "C squared"."""
+    order = order_of(program, 1, d, points)
+    builder = Builder(program)
+    gradients = _gradient_coefficient(builder, program, order, program.outputs[f"F{order.base}"])
+    kept = Gradient({name: terms for name, terms in gradients.terms.items() if name in parameters})
+    scale = Coefficient(order.factor)
+    square = builder.scaled(scale * scale, squared_norm(builder, kept))
+    return builder.build({"C squared": square or builder.zero()})
 
 
 def directions_of(builder: Builder, program: Program, order: Order) -> list[Direction]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tensorprog.proofs.checked import CheckedProof
 
 Array = NDArray[np.float64]
+WIDTHS = (256, 1024, 4096)
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Proof:
     def verify(
         self,
         data: ArrayLike | None = None,
-        widths: Sequence[int] = (256, 1024, 4096),
+        widths: Sequence[int] = WIDTHS,
         samples: int = 400,
         seed: int = 0,
         progress: bool = False,

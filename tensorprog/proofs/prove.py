@@ -11,7 +11,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from tensorprog.errors import OrderError, ProgramError
-from tensorprog.limits.definite import PATIENCE, gradient_norm
+from tensorprog.limits.definite import PATIENCE, check_patience, gradient_norm
 from tensorprog.limits.gaussian import UndecidedLimit
 from tensorprog.limits.interpreter import Interpreter
 from tensorprog.passes import correlation
@@ -54,13 +54,17 @@ def prove(
     if not isinstance(program, Program):
         raise ProgramError(f"{program!r} is not a Program; pass what tp.trace returns")
     order = order_of(program, D, d, points)
-    if D > 1:
-        raise OrderError(
-            f"C^{{{D},{d}}} has bounds only, no limit to prove; take D = 0 or 1, or tp.derive for the bound"
-        )
+    check_D(D, d)
+    check_patience(patience)
     scalar = correlation(program, D, d, order.points)
     proof = _Writer(program, scalar, (D, d, order.points), time.monotonic() + patience).proof()
     return proof if data is None else proof.at(check_data(scalar, data))
+
+
+def check_D(D: int, d: int) -> None:
+    """Raise OrderError for D = 2."""
+    if D > 1:
+        raise OrderError(f"C^{{{D},{d}}} has bounds, no limit to prove; take D = 0 or 1, or tp.derive for its bounds")
 
 
 class _Writer:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from html import escape
 
 from tensorprog.proofs.steps import ProofStep
@@ -20,6 +21,8 @@ SIGNS = {
     "∫": r"$\int$",
     "⟨": r"$\langle$",
     "⟩": r"$\rangle$",
+    "∞": r"$\infty$",
+    "√": r"$\surd$",
     "θ": r"$\theta$",
     "ε": r"$\varepsilon$",
     "σ": r"$\sigma$",
@@ -44,7 +47,26 @@ SIGNS = {
     "<": r"$<$",
     ">": r"$>$",
 }
-POWER = re.compile(r"([A-Za-z])\^(\{[\d,]+\}|-?\d+(?:/\d+)?)|\b([A-Za-zθ])_(\w+)\b")
+SET = re.compile(
+    r"([A-Za-z])\^(\{[\d,]+\}|-?\d+(?:/\d+)?|[a-z]+)|(?<!\w)([A-Za-zθ∇])_(\w+)\b|(?<!\w)((?:in|s|x)\d+)\b"
+    r"|(?<![\w.])(-?\d+(?:\.\d+)?)e([+-]\d+)\b|(?<!\w)(-)(?=[\w\s∞])"
+)
+"""Powers, indices, names of nodes, numbers with powers of ten, and minus signs."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a language writes what `SET` finds, and all other text; `sign` is the minus inside mathematics."""
+
+    text: Callable[[str], str]
+    power: str
+    index: str
+    node: str
+    ten: str
+    minus: str
+    sign: str
+
+
 Marked = Sequence[tuple[ProofStep, str]]
 
 
@@ -60,21 +82,43 @@ def as_latex(steps: Marked) -> str:
 
 
 def plain(text: str) -> str:
-    """A text with its powers, indices and signs set as mathematics."""
+    """A text as LaTeX, its mathematics set."""
+    return _set(text, LATEX)
+
+
+def mathematics(text: str) -> str:
+    """A text as HTML, escaped, its mathematics set."""
+    return _set(text, HTML)
+
+
+def _set(text: str, form: Form) -> str:
+    def signed(number: str) -> str:
+        return number.replace("-", form.sign)
+
     pieces, end = [], 0
-    for found in POWER.finditer(text):
-        pieces.append(_signs(text[end : found.start()]))
-        base, raised, letter, lowered = found.groups()
+    for found in SET.finditer(text):
+        pieces.append(form.text(text[end : found.start()]))
+        base, raised, letter, lowered, node, digits, ten, _ = found.groups()
         if base:
-            pieces.append(f"${base}^{{{raised.strip('{}')}}}$")
+            pieces.append(base if raised == "1" else form.power.format(base, signed(raised.strip("{}"))))
+        elif letter:
+            pieces.append(form.index.format(form.text(letter).strip("$"), form.text(lowered)))
+        elif node:
+            pieces.append(form.node.format(node))
+        elif digits:
+            pieces.append(form.ten.format(signed(digits), signed(str(int(ten)))))
         else:
-            pieces.append(f"${_signs(letter).strip('$')}_{{{lowered.replace('_', chr(92) + '_')}}}$")
+            pieces.append(form.minus)
         end = found.end()
-    return "".join([*pieces, _signs(text[end:])])
+    return "".join([*pieces, form.text(text[end:])])
 
 
 def _signs(text: str) -> str:
     return "".join(SIGNS.get(letter, letter) for letter in text)
+
+
+LATEX = Form(_signs, "${}^{{{}}}$", "${}_{{{}}}$", r"\texttt{{{}}}", r"${}\cdot10^{{{}}}$", "$-$", "-")
+HTML = Form(escape, "{}<sup>{}</sup>", "{}<sub>{}</sub>", "<code>{}</code>", "{}·10<sup>{}</sup>", "−", "−")
 
 
 def as_html(steps: Marked) -> str:
@@ -82,9 +126,9 @@ def as_html(steps: Marked) -> str:
     items = []
     for step, mark in steps:
         needs = f", from {', '.join(f'({i})' for i in step.premises)}" if step.premises else ""
-        told = f"<br><strong>{escape(mark)}</strong>" if mark else ""
+        told = f"<br><strong>{mathematics(mark)}</strong>" if mark else ""
         items.append(
-            f'<li value="{step.number}"><strong>{escape(step.kind)}</strong>: {escape(step.claim)}.<br>'
-            f"<em>{escape(step.rule)}</em>{needs} [<cite>{escape(step.source)}</cite>]{told}</li>"
+            f'<li value="{step.number}"><strong>{escape(step.kind)}</strong>: {mathematics(step.claim)}.<br>'
+            f"<em>{mathematics(step.rule)}</em>{needs} [<cite>{escape(step.source)}</cite>]{told}</li>"
         )
     return "<ol>\n" + "\n".join(items) + "\n</ol>"

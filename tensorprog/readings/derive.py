@@ -7,7 +7,7 @@ Poincaré inequality Var(S | others) ≤ E[‖∇_P S‖² | others], with
     ∇S = ∇^{d+1}F(x_0)·g_1…g_d + Σ_a ∇²F(x_a)·(∇^d F(x_0)·Π_{b≠a} g_b).
 
 Both are upper bounds: every status is "upper bound", except for correlations that vanish identically. Limits make
-them definite (`limits.definite`).
+them definite, whole or in the power of n (`limits.definite`).
 """
 
 from __future__ import annotations
@@ -86,14 +86,14 @@ def reparametrised(program: Program, abc: Scales) -> Program:
     return Program(nodes, program.outputs, program.slots)
 
 
-def checked_pairs(orders: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The orders as pairs, or an OrderError that shows the form."""
+def checked_pairs(orders: Iterable[tuple[int, int]], name: str = "orders") -> list[tuple[int, int]]:
+    """The orders as pairs, or an OrderError that names them and shows the form."""
     try:
         found = [(D, d) for D, d in orders if not isinstance(D, str)]
     except (TypeError, ValueError):
         found = []
     if not found:
-        raise OrderError(f"orders={orders!r} is no list of pairs (D, d); write it as [(0, 2), (1, 1)], or leave it out")
+        raise OrderError(f"{name}={orders!r} is no list of pairs (D, d); write it as [(0, 2), (1, 1)], or leave it out")
     return found
 
 

@@ -12,7 +12,7 @@ def cells(table: Table) -> tuple[list[int], list[int], dict[tuple[int, int], Ent
 
 
 def plain(table: Table) -> str:
-    """A grid for the terminal, with the statuses, m(n), and constants of definite entries below."""
+    """A grid for the terminal, with the statuses, m(n), and constants below."""
     rows, columns, found = cells(table)
     grid = [["", *(f"d={d}" for d in columns)]]
     grid += [[f"D={D}", *(str(found.get((D, d), "")) for d in columns)] for D in rows]

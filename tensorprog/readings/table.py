@@ -18,7 +18,7 @@ from tensorprog.readings.judgement import Counts, Judgement
 ALL_ORDERS = frozenset((D, d) for D in range(3) for d in range(5) if D + d <= 5)
 """What m(n) rests on."""
 
-Status = Literal["definite", "upper bound", "measured"]
+Status = Literal["definite", "definite power", "upper bound", "measured"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,8 @@ class Derivation:
 class Entry:
     """The size class n^exponent (log n)^log_power of one C^{D,d}.
 
-    A definite one has a `constant` with its error: the limit that `constant_of` names, at the data it was taken at.
+    A definite one, and one of definite power, has a `constant` with its error: the limit that `constant_of` names, at
+    the data it was taken at.
 
     `exponent` is None when the correlation vanishes identically; `log_power` is None for a factor n^{o(1)}.
     """

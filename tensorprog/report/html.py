@@ -14,6 +14,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from tensorprog.program.drawing import svg
+from tensorprog.proofs.steps import WHOLE
+from tensorprog.proofs.typeset import mathematics
 from tensorprog.readings.layout import cells
 from tensorprog.report import figures
 from tensorprog.report.overview import overview
@@ -21,6 +23,7 @@ from tensorprog.report.wording import (
     BADGES,
     STATUSES,
     TIGHT,
+    Badge,
     advice,
     answer,
     badge,
@@ -30,10 +33,12 @@ from tensorprog.report.wording import (
     minus,
     name,
     number,
+    proof_line,
     statement,
 )
 
 if TYPE_CHECKING:
+    from tensorprog.proofs.checked import Check, CheckedProof
     from tensorprog.readings import Step
     from tensorprog.report.report import Measurement, Report
 
@@ -63,7 +68,7 @@ def page(report: Report) -> str:
     return _environment().get_template("page.html").render(
         **_summary(report),
         links=True,
-        refuted=bool(report.refuted),
+        refuted=bool(report.refuted or report.refuted_steps),
         statuses=", ".join(sorted({e.status for e in table})),
         kappa=minus(table.kappa) if table.kappa else "",
         claims=[_claim(report, weak) for weak in (table.fixed, table.exponential)],
@@ -72,6 +77,8 @@ def page(report: Report) -> str:
         picture=Markup(svg(one)),
         program=str(one),
         correlations=[_correlation(m) | _plots(m) for m in report.measurements],
+        proofs=[_proof(checked) for checked in report.proofs],
+        proved={f"C-{p.proof.order[0]}-{p.proof.order[1]}": _anchor(p) for p in report.proofs},
         advised=[_correlation(m) for m in report.measurements if m.verdict.advice],
         margin=", ".join(sorted({f"{m.verdict.margin:g}" for m in report.measurements})),
         meanings=list(STATUSES.items()),
@@ -108,6 +115,7 @@ def _summary(report: Report) -> dict[str, Any]:
         "answer": html_formula(answer(report)),
         "columns": columns,
         "rows": [(D, [found.get((D, d)) for d in columns]) for D in rows],
+        "proof_lines": [(_anchor(p), _outcome(p), html_formula(proof_line(p))) for p in report.proofs],
     }
 
 
@@ -153,6 +161,49 @@ def _step(step: Step) -> dict[str, Any]:
         "before": Markup(", ").join(html_formula(text) for text in step.before),
         "after": html_formula(step.after),
         "rule": html_formula(step.rule),
+    }
+
+
+def _proof(checked: CheckedProof) -> dict[str, Any]:
+    proof = checked.proof
+    D, d, _ = proof.order
+    anchor, outcome = _anchor(checked), _outcome(checked)
+    return {
+        "name": html_formula(f"C^{{{D},{d}}}"),
+        "anchor": anchor,
+        "law": html_formula(f"n^{proof.conclusion.power}"),
+        "status": proof.conclusion.status,
+        "badge": outcome,
+        "share": "all" if outcome.kind == "good" else sum(check.verdict == outcome.word for check in checked.checks),
+        "open": bool(checked.refuted or checked.inconclusive),
+        "count": len(checked.checks),
+        "steps": [_checked_step(check, anchor) for check in checked.checks],
+        "summary": Markup(mathematics(checked.summary)),
+        "program": str(proof.programs[WHOLE]),
+    }
+
+
+def _anchor(checked: CheckedProof) -> str:
+    return f"proof-{checked.proof.order[0]}-{checked.proof.order[1]}"
+
+
+def _outcome(checked: CheckedProof) -> Badge:
+    """The worst verdict among the steps."""
+    return badge("refuted" if checked.refuted else "inconclusive" if checked.inconclusive else "confirmed")
+
+
+def _checked_step(check: Check, anchor: str) -> dict[str, Any]:
+    step = check.step
+    return {
+        "number": step.number,
+        "anchor": f"{anchor}-{step.number}",
+        "kind": step.kind,
+        "claim": Markup(mathematics(step.claim)),
+        "rule": Markup(mathematics(step.rule)),
+        "premises": [(i, f"{anchor}-{i}") for i in step.premises],
+        "source": step.source,
+        "badge": badge(check.verdict),
+        "reason": Markup(mathematics(check.reason)),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tensorprog.readings.layout import latex_law
-from tensorprog.report.wording import TIGHT, answer, counted, interval, number, statement
+from tensorprog.report.wording import TIGHT, answer, counted, interval, number, proof_line, statement
 from tensorprog.report.wording import advice as advise
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def plain(report: Report) -> str:
     lines = ["  ".join(cell.ljust(size) for cell, size in zip(row, sizes, strict=True)).rstrip() for row in rows]
     lines.insert(1, "  ".join("─" * size for size in sizes))
     advice = [f"C^{{{m.entry.D},{m.entry.d}}}: {advise(m)}" for m in report.measurements if m.verdict.advice]
-    closing = [counted(report), *_closing(report)[1:]]
+    closing = [counted(report), *_closing(report)[1:], *map(proof_line, report.proofs)]
     return "\n".join([report.run.architecture, "", *lines, *([""] if advice else []), *advice, "", *closing])
 
 
@@ -31,7 +31,7 @@ def markdown(report: Report) -> str:
     lines += ["| " + " | ".join(HEADINGS) + " |", "|--:|--:|---|---|---|---|---|"]
     lines += ["| " + " | ".join(_cells(m)) + " |" for m in report.measurements]
     advice = [f"- C^{{{m.entry.D},{m.entry.d}}}: {advise(m)}" for m in report.measurements if m.verdict.advice]
-    closing = [f"{line}.  " for line in _closing(report)[1:]]
+    closing = [f"{line}.  " for line in (*_closing(report)[1:], *map(proof_line, report.proofs))]
     return "\n".join([*lines, "", *advice, *([""] if advice else []), *closing]) + "\n"
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup, escape
 
 if TYPE_CHECKING:
+    from tensorprog.proofs.checked import CheckedProof
     from tensorprog.readings import Entry, WeakCorrelation
     from tensorprog.report.report import Measurement, Report
 
@@ -48,6 +49,7 @@ BADGES = {
 
 STATUSES = {
     "definite": "both sides are proved: the correlation has exactly this size",
+    "definite power": "both sides are proved for the power of n; the power of log n is an upper bound",
     "upper bound": "proved: the correlation is not larger than this; it may be smaller",
     "measured": "read off samples at finite widths; no proof",
 }
@@ -125,6 +127,15 @@ def counted(report: Report) -> str:
     return f"{total} correlation{'s' * (total != 1)}: " + ", ".join(
         f"{found[word]} {word}{notes.get(word, '')}" for word in words
     )
+
+
+def proof_line(checked: CheckedProof) -> str:
+    """`C^{0,2}: n^-1, a proof of 35 steps, each tested by simulation: 35 confirmed, 0 inconclusive, 0 refuted`."""
+    D, d, _ = checked.proof.order
+    found: Counter[str] = Counter(check.verdict for check in checked.checks)
+    counts = ", ".join(f"{found[word]} {word}" for word in BADGES)
+    steps = f"a proof of {len(checked.checks)} steps, each tested by simulation"
+    return f"C^{{{D},{d}}}: n^{checked.proof.conclusion.power}, {steps}: {counts}"
 
 
 def statement(report: Report, weak: WeakCorrelation) -> str:

@@ -157,16 +157,20 @@ def test_derive_writes_a_folder(run, place):
 
 
 def test_derive_takes_the_length_of_sequences_from_the_inputs(run):
-    """Seen in the derivation of D = 2, which data do not change."""
-    entries, _ = correlations(run, "derive rnn --inputs sequences.npy --orders 2,0")
-    assert entries == correlations(run, "derive rnn --positions 2 --orders 2,0")[0]
-    assert entries != correlations(run, "derive rnn --positions 3 --orders 2,0")[0]
+    """Seen in the derivation of the bound, which is below a first step from the data."""
+    (entry,), (bound,) = (
+        correlations(run, f"derive rnn {options} --orders 2,0")[0].values()
+        for options in ("--inputs sequences.npy", "--positions 2")
+    )
+    assert entry["derivation"][1:] == bound["derivation"]
+    (longer,) = correlations(run, "derive rnn --positions 3 --orders 2,0")[0].values()
+    assert longer["derivation"] != bound["derivation"]
 
 
 def test_inputs_make_exponents_definite(run):
     entries, _ = correlations(run, "derive mlp -o depth=2 --inputs x.npy --orders 0,1 0,2 1,1 2,0 --points 0 0 0")
     assert [entries[order]["status"] for order in [(0, 1), (0, 2), (1, 1)]] == ["definite"] * 3
-    assert entries[2, 0]["status"] == "upper bound"
+    assert entries[2, 0]["status"] == "definite power"
     assert entries[0, 1]["constant_of"] == "lim n^0 C^{0,1}" and entries[0, 1]["constant"] > 0
     assert entries[0, 2]["constant_of"] == "lim n^2 ‖∇_v C^{0,2}‖²"
     assert 0 <= entries[1, 1]["constant_error"] < 1e-10 < entries[1, 1]["constant"]
@@ -240,7 +244,7 @@ def test_verify_takes_correlations_that_vanish_identically(run, orders):
 
 def claimed(monkeypatch, exponent):
     """Every derived exponent replaced by another one, as a wrong derivation would do."""
-    reporting = sys.modules["tensorprog.report.report"]
+    reporting = sys.modules["tensorprog.report.verification"]
     derive = reporting.derive
     log_power = None if exponent is None else Fraction(0)
 

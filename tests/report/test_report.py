@@ -6,15 +6,13 @@ import json
 import re
 import sys
 from collections import Counter
-from copy import deepcopy
 from dataclasses import replace
 from fractions import Fraction
-from html.parser import HTMLParser
-from pathlib import Path
 
 import jsonschema
 import numpy as np
 import pytest
+from report.pages import DOCS, SCHEMA, VALID, Page, broken, part, strict
 
 import tensorprog as tp
 from tensorprog.errors import OrderError
@@ -24,14 +22,10 @@ from tensorprog.report import Report, figures
 from tensorprog.report.html import page as written
 from tensorprog.report.tables import latex
 
-DOCS = Path(__file__).parents[2] / "docs"
-SCHEMA = json.loads((DOCS / "report.schema.json").read_text(encoding="utf-8"))
-VALID = jsonschema.Draft202012Validator(SCHEMA)
 FILES = {"report.html", "scaling.svg", "report.json", "table.md", "table.tex", "program.txt", "data.npy", "samples.npz"}
 ORDERS = [(0, 1), (0, 2), (0, 3), (1, 1), (1, 2), (2, 0)]
 VANISHING = [(0, 3), (1, 2)]
 WIDTHS = (4, 8, 16)
-VOID = {"meta", "link", "br", "img", "hr", "input", "col"}
 
 
 def bilinear(x):
@@ -74,55 +68,6 @@ def plain_figures(monkeypatch):
     """Pages without drawings, for tests of their words."""
     monkeypatch.setattr(figures, "scaling", lambda _: "<svg></svg>")
     monkeypatch.setattr(figures, "kappa", lambda _: "<svg></svg>")
-
-
-class Page(HTMLParser):
-    """Tags, attributes and text of a document; refuses tags that do not match."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.source, self.tags, self.attributes, self.words, self.open = text, Counter(), [], [], []
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag, attributes):
-        self.handle_startendtag(tag, attributes)
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attributes):
-        self.tags[tag] += 1
-        self.attributes += [(tag, name, value or "") for name, value in attributes]
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-        self.words.append(" " if tag in ("dt", "dd", "td", "th", "p", "li", "h1", "h2") else "")
-
-    def handle_data(self, data):
-        if "style" not in self.open and "svg" not in self.open:
-            self.words.append(data)
-
-    @property
-    def text(self):
-        return " ".join("".join(self.words).split())
-
-    def values(self, *names):
-        return [value for _, name, value in self.attributes if name in names]
-
-
-def strict(text):
-    """The JSON value that a text is; NaN and Infinity are none."""
-
-    def refuse(word):
-        raise ValueError(f"{word} is no JSON")
-
-    return json.loads(text, parse_constant=refuse)
-
-
-def part(text, start, end):
-    """What stands between two marks, the first after the other."""
-    return text.partition(start)[2].partition(end)[0]
 
 
 def test_a_report_is_these_files(report, folder):
@@ -208,7 +153,7 @@ def test_libraries_are_listed_in_one_order_with_their_versions(monkeypatch):
     ]
     listed = []
     for order in (loaded, loaded[::-1]):
-        monkeypatch.setattr(sys.modules["tensorprog.report.report"], "threadpool_info", lambda order=order: order)
+        monkeypatch.setattr(sys.modules["tensorprog.report.run"], "threadpool_info", lambda order=order: order)
         listed.append(verified().run.blas)
     assert listed[0] == listed[1]
     assert sorted(text for text in listed[0] if "openmp" not in text) == ["mkl 2025.1", "openblas 0.3.31"]
@@ -288,20 +233,6 @@ def test_the_json_is_strict_and_obeys_the_schema(report, folder):
             assert c["slope"] == m.verdict.slope
             assert c["medians"] == pytest.approx([np.median(values) for values in m.samples])
     VALID.validate(strict(report.table.to_json()))
-
-
-def broken(found, *path, **changes):
-    """A copy with fields of the object at `path` replaced, or left out where the change is `...`."""
-    copy = deepcopy(found)
-    place = copy
-    for key in path:
-        place = place[key]
-    for name, value in changes.items():
-        if value is ...:
-            del place[name]
-        else:
-            place[name] = value
-    return copy
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,137 @@
+"""`verify`: derive exponents, prove those asked for, measure all of them at finite widths, and judge each."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tensorprog.errors import SamplingError
+from tensorprog.limits.definite import PATIENCE, derive
+from tensorprog.passes import correlation
+from tensorprog.program import Program
+from tensorprog.proofs.definite import definite_proofs
+from tensorprog.proofs.proof import WIDTHS
+from tensorprog.proofs.weights import smallest_width
+from tensorprog.readings import Entry, check_data
+from tensorprog.report.report import Measurement, Report
+from tensorprog.report.run import Run
+from tensorprog.scaling.measure import check_counts, check_widths, measure, threads_of
+from tensorprog.scaling.verdict import Verdict, judge
+
+SAMPLES = 200
+OPERATOR_SHARE = 5  # a spectral norm costs some twenty evaluations: by default one sample in five gets them
+
+
+def verify(
+    program: Program,
+    data: ArrayLike,
+    orders: Sequence[tuple[int, int]] | None = None,
+    widths: Sequence[int] = (64, 128, 256, 512),
+    samples: int | None = None,
+    seed: int = 0,
+    *,
+    points: Sequence[int] | None = None,
+    operator_samples: int | None = None,
+    minutes: float | None = None,
+    proofs: Sequence[tuple[int, int]] | None = None,
+    margin: float = 0.1,
+    patience: float = PATIENCE,
+    workers: int = 1,
+    method: str = "auto",
+    memory: int | None = None,
+    store: str | Path | None = None,
+    executor: Executor | None = None,
+    progress: bool = True,
+    name: str = "program",
+    provenance: Mapping[str, Any] | None = None,
+) -> Report:
+    """Derive the exponents of a program's correlations and test each against Monte Carlo at finite widths.
+
+    Parameters
+    ----------
+    program, orders, points: as in `tp.derive`.
+    data: (inputs, d0) or (inputs, positions, d0).
+    widths: increasing. samples: initialisations a width, the same for all D ≤ 1 correlations; 200 by default.
+    operator_samples: initialisations for D = 2, a fifth of `samples` by default (at least 2).
+    minutes: instead of samples, about how long to sample: pilot samples decide how many each width gets, so that the
+        intervals become as narrow as that time allows.
+    proofs: orders whose exponents are proved as well, as by `tp.prove`, each step tested as by `Proof.verify` at its
+        own widths, 256, 1024 and 4096 or the next that fit the ratios; comes on top of `minutes`.
+    seed: of all random streams, bootstrap included.
+    margin: of the equivalence test on the exponent.
+    patience: seconds for the limit of one order, as in `tp.derive`; what takes longer stays an upper bound.
+    workers: processes; in a script, more than one need the guard `if __name__ == "__main__":`.
+    method: the reading, as in `tp.sample`. memory: bytes that all processes together may use, by default half of what
+        is free.
+    store: a file that keeps finished samples of one architecture; run again after a stop, the same call goes on from
+        there.
+    executor: any `concurrent.futures.Executor` to use instead of processes of this machine; `workers` then says how
+        many jobs it can run at once, and each may use half of the memory that is free here unless `memory` is given.
+    progress: show a bar on a terminal. name, provenance: go into the report.
+
+    Raises OrderError, DataError, SamplingError before any work starts; OrderError before sampling for an order of
+    `proofs` that only an upper bound is found for.
+    """
+    start = time.perf_counter()
+    if not 0 < margin < math.inf:
+        raise SamplingError(f"margin={margin!r} must be a positive number, such as 0.1")
+    many, few = _counts(samples, operator_samples, minutes)
+    kept = check_widths(widths, [program])
+    proved = definite_proofs(program, proofs, points, data, patience)
+    table = derive(program, orders, points, data=data, patience=patience, progress=progress)
+    array = check_data(program.restricted([f"F{max(max(e.points) for e in table)}"]), data)
+    programs = [correlation(program, e.D, e.d, e.points) for e in table]
+    counts = None if many is None or few is None else [few if entry.D == 2 else many for entry in table]
+    identity = program.restricted(list(program.outputs)[:1]).digest  # however many inputs were traced
+    ways: dict[str, Any] = {"workers": workers, "executor": executor, "store": store, "identity": identity}
+    values = measure(
+        programs, array, kept, counts, seed, minutes=minutes, method=method, memory=memory, progress=progress, **ways
+    )
+    measurements = tuple(
+        Measurement(entry, kept, tuple(found), _verdict(entry, kept, found, margin, seed))
+        for entry, found in zip(table, values, strict=True)
+    )
+    sizes = [smallest_width(program, n) for n in WIDTHS]
+    checked = tuple(proof.verify(widths=sizes, seed=seed, progress=progress) for proof in proved)
+    run = Run.of(
+        program,
+        array,
+        architecture=name,
+        widths=kept,
+        samples=many,
+        operator_samples=few,
+        minutes=minutes,
+        seed=seed,
+        workers=workers,
+        threads=threads_of(workers),
+        method=method,
+        seconds=round(time.perf_counter() - start, 2),
+        **(provenance or {}),
+    )
+    return Report(program, table, measurements, run, array, checked)
+
+
+def _counts(samples: int | None, operator_samples: int | None, minutes: float | None) -> tuple[int | None, int | None]:
+    """Samples a width, and those for D = 2; None when a time is given instead."""
+    if minutes is not None:
+        if samples is not None or operator_samples is not None:
+            raise SamplingError(f"minutes={minutes!r} decides how many samples each width gets; leave samples out")
+        if isinstance(minutes, bool) or not isinstance(minutes, int | float) or not 0 < minutes < math.inf:
+            raise SamplingError(f"minutes={minutes!r} must be a positive number")
+        return None, None
+    many = SAMPLES if samples is None else samples
+    check_counts([many, *([] if operator_samples is None else [operator_samples])])
+    return many, max(2, many // OPERATOR_SHARE) if operator_samples is None else operator_samples
+
+
+def _verdict(
+    entry: Entry, widths: tuple[int, ...], found: Sequence[NDArray[np.float64]], margin: float, seed: int
+) -> Verdict:
+    return judge(widths, found, entry.law, bound=entry.status != "definite", margin=margin, seed=seed)
