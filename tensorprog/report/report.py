@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
-import os
-import platform
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from threadpoolctl import threadpool_info
 
 from tensorprog.errors import SamplingError
 from tensorprog.limits.definite import PATIENCE, derive
 from tensorprog.passes import correlation
 from tensorprog.program import Program
 from tensorprog.readings import Entry, Table, check_data
+from tensorprog.report.folder import write
+from tensorprog.report.machine import blas, cpu, digest, versions
 from tensorprog.report.wording import advice
 from tensorprog.scaling.measure import check_counts, check_widths, measure, threads_of
 from tensorprog.scaling.quantiles import Quantiles, quantiles
@@ -134,7 +131,6 @@ class Report:
         from tensorprog.report.overview import overview
         from tensorprog.report.tables import latex, markdown
 
-        target = Path(folder)
         texts = {
             "report.html": page(self),
             "scaling.svg": overview(self),
@@ -143,17 +139,12 @@ class Report:
             "report.json": self.to_json() + "\n",
             "program.txt": str(self.program),
         }
-        target.mkdir(parents=True, exist_ok=True)
-        for name, text in texts.items():
-            (target / name).write_text(text, encoding="utf-8")
-        np.save(target / "data.npy", self.data)
-        arrays = {
+        samples = {
             f"C_{m.entry.D}_{m.entry.d}_n{width}": values
             for m in self.measurements
             for width, values in zip(m.widths, m.samples, strict=True)
         }
-        np.savez_compressed(target / "samples.npz", **arrays)  # type: ignore[arg-type]  # stubs miss keyword arrays
-        return target
+        return write(folder, texts, {"data": self.data}, samples)
 
     def __str__(self) -> str:
         from tensorprog.report.tables import plain
@@ -241,13 +232,12 @@ def verify(
         threads=threads_of(workers),
         method=method,
         data_shape=array.shape,
-        data_digest=hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest(),
+        data_digest=digest(array),
         program_digest=program.digest,
         seconds=round(time.perf_counter() - start, 2),
-        cpu=_cpu(),
-        versions={"python": platform.python_version()}
-        | {k: version(k) for k in ("numpy", "scipy", "sympy", "networkx")},
-        blas=_blas(),
+        cpu=cpu(),
+        versions=versions(),
+        blas=blas(),
         **(provenance or {}),
     )
     return Report(program, table, measurements, run, array)
@@ -278,25 +268,6 @@ def _finite(value: float) -> float | None:
 
 def _interval(ends: tuple[float, float]) -> list[float] | None:
     return list(ends) if all(map(math.isfinite, ends)) else None
-
-
-def _blas() -> tuple[str, ...]:
-    """Names and versions of the BLAS libraries in use."""
-    found = {f"{b['internal_api']} {b['version']}" for b in threadpool_info() if b["user_api"] == "blas"}
-    return tuple(sorted(found))
-
-
-def _cpu() -> str:
-    """Model name and number of cores of this machine."""
-    model = platform.processor() or platform.machine()
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                model = line.partition(":")[2].strip()
-                break
-    except OSError:
-        pass
-    return f"{model}, {os.cpu_count()} cores"
 
 
 def _plain(value: object) -> object:
