@@ -1,5 +1,6 @@
 """Reports: tables, figures and one self-contained page."""
 
+from tensorprog.report.linearity import Linearity, linearity
 from tensorprog.report.report import Measurement, Report, Run, verify
 
-__all__ = ["Measurement", "Report", "Run", "verify"]
+__all__ = ["Linearity", "Measurement", "Report", "Run", "linearity", "verify"]

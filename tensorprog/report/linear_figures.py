@@ -69,7 +69,7 @@ def over_rho(report: Linearity) -> str:
             left.annotate(f"ρ* = {minus(star)}", (float(star), 0), (5, 4), xycoords=("data", "axes fraction"),
                           textcoords="offset points", fontweight="bold")  # fmt: skip
         lines, labels = left.get_legend_handles_labels()
-        figure.legend(lines, labels, loc="outside upper center", ncols=2, columnspacing=3)
+        figure.legend(lines[::-1], labels[::-1], loc="outside upper center", ncols=2, columnspacing=3)
         return as_svg(figure, "r-")
 
 

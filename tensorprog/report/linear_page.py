@@ -6,6 +6,7 @@ theorems as quoted say the same, and does training agree. No scripts and no requ
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from tensorprog.report.wording import BADGES, STATUSES, Badge, badge, html_formu
 
 if TYPE_CHECKING:
     from tensorprog.linearity.study import Claim, Outcome
-    from tensorprog.readings import Table, WeakCorrelation
+    from tensorprog.readings import Entry, WeakCorrelation
     from tensorprog.report.linearity import Linearity
 
 OTHER = {
@@ -44,21 +45,23 @@ def page(report: Linearity) -> str:
         **_summary(report),
         links=True,
         refuted=bool(report.refuted),
-        counted=html_formula(words.counted(report)),
+        counted=html_text(words.counted(report)),
+        advice=words.advice(report),
         definitions=list(DEFINITIONS.values()),
         outcomes=[_outcome(report, o) for o in ordered(report)],
         over_rho=themed(figures.over_rho(report)),
         over_width=themed(figures.over_width(report)),
         star=_star(report),
-        threshold=[html_formula(text) for text in words.threshold(report)],
+        threshold=[html_text(text) for text in words.threshold(report)],
         grown=_growth(report),
-        disagreement=[html_formula(text) for text in words.disagreement(report)],
+        disagreement=[html_text(text) for text in words.disagreement(report)],
         differing=[_differing(report, o, c) for o, c in words.differing(report)],
-        theorems=[(number, html_formula(text)) for number, text in THEOREMS.items()],
+        beyond=html_text(words.beyond(report)),
+        theorems=[(number, html_text(text)) for number, text in THEOREMS.items()],
         exponents=_exponents(report),
         margin=f"{report.run['margin']:g}",
         meanings=list(STATUSES.items()),
-        badges=[*BADGES.values(), *(b for word, b in OTHER.items() if any(words.verdict(o) == word for o in report.all))],
+        badges=[*BADGES.values(), *OTHER.values()],
         command=report.run["command"] or "",
         run=list(_run(report)),
         program=str(report.program.restricted(list(report.program.outputs)[:1])),
@@ -73,7 +76,7 @@ def fragment(report: Linearity) -> str:
 def _summary(report: Linearity) -> dict[str, Any]:
     return {
         "architecture": report.run["architecture"],
-        "answer": [html_formula(text) for text in words.answer(report)],
+        "answer": [html_text(text) for text in words.answer(report)],
         "grids": [grid for grid in (_grid(report, "ρ"), _grid(report, "κ")) if grid],
     }
 
@@ -94,14 +97,18 @@ def _grid(report: Linearity, letter: str) -> dict[str, Any]:
         "at": "κ = 0" if letter == "ρ" else "ρ = 0",
         "columns": [minus(place) for place in columns],
         "rows": [
-            (html_quantity(quantity), words.steps_of(steps), [row.get(place) for place in columns])
+            (html_text(words.NAMES[quantity]), words.steps_of(steps), [row.get(place) for place in columns])
             for (quantity, steps), row in rows.items()
         ],
     }
 
 
-def html_quantity(quantity: str) -> Markup:
-    return Markup(words.NAMES[quantity].replace("_lin", "<sub>lin</sub>").replace("_0", "<sub>0</sub>"))
+_BELOW = re.compile(r"(?<=\w)_(lin|max|0)\b")
+
+
+def html_text(text: str) -> Markup:
+    """A sentence with superscripts and subscripts; everything else escaped."""
+    return Markup(_BELOW.sub(r"<sub>\1</sub>", str(html_formula(text))))
 
 
 def _outcome(report: Linearity, outcome: Outcome) -> dict[str, Any]:
@@ -109,7 +116,7 @@ def _outcome(report: Linearity, outcome: Outcome) -> dict[str, Any]:
     long = growth is not None and outcome is growth.outcome
     shown = words.verdict(outcome)
     return {
-        "quantity": Markup("sup ") + html_quantity(p.quantity) if long else html_quantity(p.quantity),
+        "quantity": Markup("sup ") + html_text(words.NAMES[p.quantity]) if long else html_text(words.NAMES[p.quantity]),
         "rho": minus(p.rho),
         "kappa": minus(p.kappa),
         "steps": growth.steps if growth is not None and long else p.steps,
@@ -132,10 +139,12 @@ def _claim(outcome: Outcome, claim: Claim) -> dict[str, Any]:
 
 
 def _differing(report: Linearity, outcome: Outcome, claim: Claim) -> dict[str, Any]:
-    law = outcome.prediction.law
-    kind = "" if law is None else "weaker than derived" if claim.law > law else "stronger than derived"
-    return {**_outcome(report, outcome), "claim": _claim(outcome, claim), "kind": kind,
-            "stands": words.judged_claim(outcome, claim)}  # fmt: skip
+    return {
+        **_outcome(report, outcome),
+        "claim": _claim(outcome, claim),
+        "against": words.against(outcome, claim),
+        "stands": words.stands(outcome, claim),
+    }
 
 
 def _star(report: Linearity) -> list[Markup]:
@@ -147,13 +156,13 @@ def _star(report: Linearity) -> list[Markup]:
         found.append(f"ρ* = {minus(star)}: below it the distance after one step vanishes with the width.")
     if other is not None:
         found.append(f"Against what the linear model itself learns in that step, it vanishes below ρ = {minus(other)}.")
-    return [html_formula(text) for text in found]
+    return [html_text(text) for text in found]
 
 
 def _growth(report: Linearity) -> dict[str, Any] | None:
     if report.growth is None:
         return None
-    return {"figure": themed(figures.growth(report)), "text": html_formula(words.longest(report))}
+    return {"figure": themed(figures.growth(report)), "text": html_text(words.longest(report))}
 
 
 def _exponents(report: Linearity) -> dict[str, Any]:
@@ -162,17 +171,21 @@ def _exponents(report: Linearity) -> dict[str, Any]:
     rows = []
     for entry in report.table:
         cells = [next(e for e in table if (e.D, e.d) == (entry.D, entry.d)) for _, table in tables]
-        rows.append((name(entry), [(html_law(cell), cell.status) for cell in cells]))
+        rows.append((name(entry), [_size(cell) for cell in cells]))
     return {
         "columns": [minus(kappa) for kappa, _ in tables],
         "rows": rows,
-        "growth": [
-            (kind, [_m(table, getattr(table, kind)) for _, table in tables]) for kind in ("fixed", "exponential")
-        ],
+        "growth": [(kind, [_m(getattr(table, kind)) for _, table in tables]) for kind in ("fixed", "exponential")],
     }
 
 
-def _m(table: Table, weak: WeakCorrelation) -> Markup:
+def _size(entry: Entry) -> Markup:
+    """The size class, within O(…) where it is an upper bound."""
+    law = html_law(entry)
+    return law if entry.status == "definite" else Markup("O({})").format(law)
+
+
+def _m(weak: WeakCorrelation) -> Markup:
     if weak.exponent is None:
         return Markup("any")
     return html_formula(weak.growth) if weak.holds else Markup("not weak")
@@ -185,7 +198,7 @@ def _run(report: Linearity) -> Iterator[tuple[str, str]]:
     yield "loss", run["loss"]
     yield "learning rate η", f"{run['learning_rate']:g}"
     yield "steps", f"{run['steps']}" + (f"; {run['growth']} in the long run" if run["growth"] else "")
-    yield "batches", _batches(run["batches"])
+    yield "batches", _batches(run["batches"], run["trained"])
     yield "momentum, weight decay", f"{minus(run['momentum'])}, {minus(run['weight_decay'])}"
     yield "widths", ", ".join(map(str, run["widths"]))
     many = f"{run['samples']}" if run["minutes"] is None else f"as many as fit {run['minutes']:g} minutes a setting"
@@ -210,8 +223,9 @@ def _inputs(count: int) -> str:
     return f"{count} input{'s' * (count != 1)}"
 
 
-def _batches(batches: Sequence[Sequence[int]]) -> str:
-    """`all inputs` when every batch is the same, else the numbers of each."""
-    if all(list(batch) == list(batches[0]) for batch in batches):
-        return "all trained inputs at every step" if list(batches[0]) == list(range(len(batches[0]))) else str(batches[0])
+def _batches(batches: Sequence[Sequence[int]], trained: int) -> str:
+    """In words when every batch is all of them, else the numbers of each."""
+    first = list(batches[0])
+    if first == list(range(trained)) and all(list(batch) == first for batch in batches):
+        return "all trained inputs at every step"
     return "; ".join(", ".join(map(str, batch)) for batch in batches)

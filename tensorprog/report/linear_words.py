@@ -118,21 +118,23 @@ def _linear(report: Linearity, p: Prediction) -> str:
     if p.law is None:
         return f"How far from linear that leaves the network {after} cannot be predicted: {', '.join(p.reasons)}."
     word = "exactly of the size" if p.status == "definite" else "predicted to be"
-    end = "it vanishes with the width" if p.linear else "it need not vanish with the width: learning is not linear"
+    end = "it vanishes with the width"
+    if not p.linear:
+        end = (
+            "it does not vanish: learning is not linear" if p.status == "definite" else "nothing says that it vanishes"
+        )
     return f"So {after} the distance |F − F_lin| is {word} {predicted(p)} ({p.status}): {end}."
 
 
 def _agrees(report: Linearity, outcome: Outcome) -> str:
-    value, error = outcome.medians[-1], outcome.median_errors[-1]
-    text = (
-        f"Trained from {len(outcome.samples[-1])} initialisations at width {outcome.widths[-1]}, the median distance is {measured(value, error)} (measured)"
-    )
+    count, width = len(outcome.samples[-1]), outcome.widths[-1]
+    median = measured(outcome.medians[-1], outcome.median_errors[-1])
+    text = f"Trained from {count} initialisations at width {width}, the median distance is {median} (measured)"
     v = outcome.verdict
     if v is None:
         return f"{text}; it is below rounding at too many widths to show a slope."
-    seen = f"; over the widths it falls with the slope {slope(outcome)} (measured)" if v.slope < 0 else (
-        f"; over the widths it has the slope {slope(outcome)} (measured)"
-    )  # fmt: skip
+    verb = "falls with" if v.slope < 0 else "has"
+    seen = f"; over the widths it {verb} the slope {slope(outcome)} (measured)"
     words = {
         "confirmed": ": the prediction is confirmed.",
         "refuted": ": the prediction is refuted.",
@@ -140,6 +142,12 @@ def _agrees(report: Linearity, outcome: Outcome) -> str:
         UNDECIDED: "; there is no prediction to compare.",
     }
     return text + seen + words[verdict(outcome)]
+
+
+def advice(report: Linearity) -> str:
+    """What would settle the verdict at ρ = κ = 0 after all steps; empty when it is settled."""
+    v = report.at().verdict
+    return f"To settle ρ = κ = 0: {minus(v.advice)}." if v is not None and v.advice else ""
 
 
 def threshold(report: Linearity) -> list[str]:
@@ -156,15 +164,13 @@ def threshold(report: Linearity) -> list[str]:
     chosen = f"The run used η = {rate:g}, {rate / found.rate:.2g} of the threshold ({where} it)"
     if not plain:
         chosen += f"; with the loss {report.run['loss']} and momentum {report.run['momentum']} that is a scale only"
-    sense = (
-        "There, distances from the linear model cannot be amplified step after step; what is left is how they shrink "
-        "with the width."
-        if where == "below" and plain
-        else "Above the threshold the linear model itself diverges, and the distance from it grows with the steps, "
-        "whatever the width."
-        if plain
-        else "Thresholds of other losses and of momentum are not derived here."
-    )
+    sense = "Thresholds of other losses, and of momentum, are not derived here."
+    if plain and rate < found.rate:
+        sense = (
+            "Below it the linear model converges; how the distance from it behaves is what is predicted and measured."
+        )
+    elif plain:
+        sense = "Above it the linear model itself diverges, and the distance grows with the steps at any width."
     return [
         f"The kernel of infinite width on the batch, Θ/|B|, has the largest eigenvalue λ_max = {found.eigenvalue:.4g} "
         f"(a limit): {rule}.",
@@ -183,8 +189,8 @@ def disagreement(report: Linearity) -> list[str]:
         entry = table[order]
         needed = -fixed.exponent * Fraction(entry.d, 2)
         found.append(
-            f"C^{{{entry.D},{entry.d}}} has the exponent {minus(entry.exponent or 0)} ({entry.status}), while exponential "
-            f"weak correlations with m(n) = {fixed.growth} would need {minus(needed)}; hence only "
+            f"C^{{{entry.D},{entry.d}}} has the exponent {minus(entry.exponent or 0)} ({entry.status}), while "
+            f"exponential weak correlations with m(n) = {fixed.growth} would need {minus(needed)}; hence only "
             f"m(n) = {grown.growth if grown.holds else 'a constant'} ({footing(table, grown)})."
         )
     if grown.holds:
@@ -193,18 +199,55 @@ def disagreement(report: Linearity) -> list[str]:
 
 
 def differing(report: Linearity) -> list[tuple[Outcome, Claim]]:
-    """Deviations at κ = 0 and the last step for which a theorem, as quoted, says another size than what is derived."""
+    """Deviations at κ = 0 for which a theorem, as quoted, says another size than what is derived.
+
+    After all steps; after one step, which alone can be definite, only those smaller than what is derived.
+    """
     rows = [o for o in report.outcomes if o.prediction.quantity == "deviation" and not o.prediction.kappa]
     last = report.run["steps"]
-    found = [(o, c) for o in rows for c in o.claims if o.prediction.steps == last and o.prediction.law != c.law]
-    return sorted(found, key=lambda pair: (pair[1].theorem, pair[0].prediction.rho))
+    found = [
+        (o, c)
+        for o in rows
+        for c in o.claims
+        if o.prediction.law != c.law and (o.prediction.steps == last or stronger(o, c))
+    ]
+    return sorted(found, key=lambda pair: (pair[1].theorem, pair[0].prediction.rho, pair[0].prediction.steps))
 
 
-def judged_claim(outcome: Outcome, claim: Claim) -> str:
-    """How a measurement stands to a claim."""
+def stronger(outcome: Outcome, claim: Claim) -> bool:
+    """Whether a claim says less than what is derived."""
+    return outcome.prediction.law is not None and claim.law < outcome.prediction.law
+
+
+def stands(outcome: Outcome, claim: Claim) -> str:
+    """How a claim stands to what is derived and to what was measured."""
+    p = outcome.prediction
+    word = "allowed by measurement"
     if outcome.verdict is None:
-        return "not measured"
-    return "contradicted" if outcome.contradicts(claim) else "not contradicted"
+        word = "not measured"
+    elif outcome.contradicts(claim):
+        word = "contradicted by measurement"
+    if p.law is None:
+        return word
+    if stronger(outcome, claim):
+        return f"{word}; {'contradicted by what is derived' if p.status == 'definite' else 'smaller than derived'}"
+    return f"{word}; {'the same as' if claim.law == p.law else 'weaker than'} derived"
+
+
+def against(outcome: Outcome, claim: Claim) -> bool:
+    """Whether measurement, or a definite derivation, contradicts a claim."""
+    return outcome.contradicts(claim) or (outcome.prediction.status == "definite" and stronger(outcome, claim))
+
+
+def beyond(report: Linearity) -> str:
+    """A reservation for the rows with ρ > 0 among those that differ; empty when there are none."""
+    rate = report.threshold.rate
+    if rate is None or not any(o.prediction.rho > 0 and o.prediction.steps > 1 for o, _ in differing(report)):
+        return ""
+    return (
+        f"At ρ > 0 the learning rate η n^(ρ) exceeds {rate:.3g} at large widths, and with more steps than one "
+        "a growing error multiplies whatever there is; Theorem 3.1 is quoted for learning rates below a threshold."
+    )
 
 
 def longest(report: Linearity) -> str:
@@ -212,9 +255,10 @@ def longest(report: Linearity) -> str:
     growth = report.growth
     assert growth is not None
     o = growth.outcome
-    text = f"The sup of |F − F_lin| over {growth.steps} steps has the slope {slope(o) or '—'} over the widths (measured)"
-    parts = [f"{claimed(c)} by Theorem {c.theorem} as quoted: {judged_claim(o, c)}" for c in o.claims]
-    bound = f"the size predicted for {steps_of(o.prediction.steps)} is {predicted(o.prediction)} ({o.prediction.status})"
+    text = f"The sup of |F − F_lin| over {steps_of(growth.steps)} has the slope {slope(o) or '—'} (measured)"
+    parts = [f"that it stays {claimed(c)}, with the m(n) of Theorem {c.theorem}, is {stands(o, c)}" for c in o.claims]
+    p = o.prediction
+    bound = f"the size predicted for {steps_of(p.steps)} is {predicted(p)} ({p.status})"
     return f"{text}; {'; '.join([bound, *parts])}."
 
 

@@ -276,14 +276,10 @@ def linearity(
         "seconds": round(time.perf_counter() - start, 2),
         **(provenance or {}),
     }
-    return Linearity(
-        program, array, wanted, tables, found, tuple(outcomes), grown, study.bounded, study.kink, run
-    )
+    return Linearity(program, array, wanted, tables, found, tuple(outcomes), grown, study.bounded, study.kink, run)
 
 
-def _check(
-    samples: int | None, minutes: float | None, seed: int, margin: float, patience: float, growth: int
-) -> None:
+def _check(samples: int | None, minutes: float | None, seed: int, margin: float, patience: float, growth: int) -> None:
     """SamplingError for sizes that cannot be run, before any work."""
     if minutes is None:
         check_counts([samples or 0])
