@@ -44,7 +44,7 @@ from tensorprog.program import (
 )
 from tensorprog.proofs import Proof, prove
 from tensorprog.readings import sample
-from tensorprog.report import verify
+from tensorprog.report import linearity, verify
 from tensorprog.version import VERSION as __version__
 
 __all__ = [
@@ -72,6 +72,7 @@ __all__ = [
     "limit",
     "linear",
     "linearised",
+    "linearity",
     "mean",
     "moved",
     "n",

@@ -1,4 +1,4 @@
-"""The command line: list, show, derive, prove, verify.
+"""The command line: list, show, derive, prove, verify, linearity.
 
 Exit codes: 0 when nothing is refuted, 1 when an exponent or a step of a proof is, 2 for whatever cannot be run, 130
 after Ctrl-C. With --json, standard output holds one JSON object and nothing else; messages and progress go to standard
@@ -24,6 +24,7 @@ from cyclopts import App, CycloptsError, Parameter
 from tensorprog.architectures import ARCHITECTURES
 from tensorprog.architectures._loading import load
 from tensorprog.cli.arguments import (
+    STORE,
     Architecture,
     Folder,
     Format,
@@ -37,9 +38,10 @@ from tensorprog.cli.arguments import (
     Proofs,
     Whole,
 )
+from tensorprog.cli.learning import linearity_
 from tensorprog.cli.proving import prove_
 from tensorprog.cli.study import MAX_INPUTS, Study
-from tensorprog.cli.texts import first_given, read_bytes, read_kappa, read_widths, scaled
+from tensorprog.cli.texts import check_out, first_given, negatives, read_bytes, read_kappa, read_widths, scaled
 from tensorprog.errors import OrderError, SamplingError, TensorProgramError
 from tensorprog.limits.definite import PATIENCE, derive
 from tensorprog.program import Program
@@ -47,7 +49,6 @@ from tensorprog.readings.team import cores
 from tensorprog.report import Report, verify
 from tensorprog.version import VERSION
 
-STORE = "samples.sqlite"
 GOOD, REFUTED, WRONG, BROKEN_PIPE, INTERRUPTED = 0, 1, 2, 141, 130
 
 
@@ -74,6 +75,11 @@ EXAMPLES = {
         "tensorprog verify rnn -o phi=tanh --inputs sequences.npy --orders 0,2 1,1",
         "tensorprog verify my_file.py:my_network --inputs table.csv --widths 64..1024 --json",
     ),
+    "linearity": (
+        "tensorprog linearity mlp --inputs digits --growth 40 --out results",
+        "tensorprog linearity mlp -o phi=tanh --inputs digits --steps 2 --rho -1/2 0 1/4 --kappa none",
+        "tensorprog linearity my_file.py:my_network --inputs table.csv --targets y.csv --rho -1..1/2/1/4 --minutes 1",
+    ),
 }
 
 app = App(
@@ -97,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     tokens = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        command, bound, ignored = app.parse_args(tokens, exit_on_error=False, print_error=False)
+        command, bound, ignored = app.parse_args(negatives(tokens), exit_on_error=False, print_error=False)
         typed = {"typed": shlex.join(["tensorprog", *tokens])} if "typed" in ignored else {}
         code = command(*bound.args, **bound.kwargs, **typed)
         sys.stdout.flush()
@@ -171,7 +177,7 @@ def derive_(
     out: Folder = None,
 ) -> int:
     """The power of n of every derivative correlation, exactly."""
-    _check_out(out)
+    check_out(out)
     study = Study.of(arch, option, orders, points, abc, positions, inputs)
     scale = read_kappa(kappa)
     table = derive(study.program, study.orders, study.points, scale, data=study.data, patience=patience, progress=True)
@@ -220,7 +226,7 @@ def verify_(
     Exit code 1 when one is refuted, or a step of a proof is.
     """
     start = time.perf_counter()
-    _check_out(out)
+    check_out(out)
     sizes = read_widths(widths)
     if not 0 < margin < math.inf:
         raise SamplingError(f"--margin {margin} must be a positive number, such as 0.1")
@@ -257,17 +263,7 @@ def verify_(
 
 
 app.command(prove_, name="prove", help_epilogue=_examples("prove"))
-
-
-def _check_out(out: Path | None) -> None:
-    """Whether a folder can be made there; nothing is made yet."""
-    if out is None:
-        return
-    here = next(place for place in (out, *out.absolute().parents) if place.exists())
-    if not here.is_dir():
-        raise SamplingError(f"--out {str(out)!r}: {str(here)!r} is a file; give a folder")
-    if not os.access(here, os.W_OK | os.X_OK):
-        raise SamplingError(f"--out {str(out)!r}: the folder {str(here)!r} cannot be written to; choose another")
+app.command(linearity_, name="linearity", help_epilogue=_examples("linearity"))
 
 
 def _writers() -> dict[Format, Callable[[Program], str]]:

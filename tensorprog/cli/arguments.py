@@ -19,6 +19,7 @@ def _whole(_: object, tokens: Sequence[Token]) -> int:
     return int(tokens[0].value)
 
 
+STORE = "samples.sqlite"
 Whole = Annotated[int, Parameter(converter=_whole)]
 Architecture = Annotated[
     str, Parameter(name="ARCH", help="A name from `tensorprog list`, or path/to/file.py:function.")

@@ -44,13 +44,15 @@ class Study:
         positions: int | None,
         inputs: str | None,
         proofs: Sequence[str] | None = None,
+        traced: int | None = None,
     ) -> Study:
+        """`traced`: so many inputs, of which the data must have a row each, instead of what orders need."""
         loaded = load(arch)
         options = loaded.options(option or [])
         wanted, chosen = read_orders(orders), read_points(points)
         proved = read_orders(proofs, "--proofs", "none")
         most = max(d for _, d in [*([(0, MAX_d)] if wanted is None else wanted), *(proved or [])])
-        needed = 1 + (max(chosen) if chosen else most)
+        needed = traced or 1 + (max(chosen) if chosen else most)
         if needed > MAX_INPUTS:
             raise OrderError(f"{needed} inputs are asked for, at most {MAX_INPUTS} are traced; use smaller d or points")
         data, length = None, first_given(positions, loaded.positions)
@@ -63,9 +65,14 @@ class Study:
                 length = data.shape[1]
         program = scaled(loaded.trace(needed, length, options), abc)
         if data is not None:
-            _check_shape(loaded, inputs, data, program, wanted, chosen)
-            if proved is not None:
-                _check_shape(loaded, inputs, data, program, proved, chosen, "--proofs")
+            held = f"the inputs {inputs!r} have shape {data.shape}"
+            _check_shape(held, loaded, data, program)
+            if traced is None:
+                _check_number(held, data, program, wanted, chosen)
+                if proved is not None:
+                    _check_number(held, data, program, proved, chosen, "--proofs")
+            elif len(data) < traced:
+                raise DataError(f"{held}, {len(data)} inputs, but {traced} are asked for; lower --train or --test")
         return Study(loaded, options, program, abc, wanted, chosen, data, proved)
 
     @property
@@ -82,20 +89,24 @@ class Study:
         return {"tensorprog": VERSION, "kind": "table", "architecture": self.loaded.name, "options": self.texts}
 
 
-def _check_shape(
-    loaded: Loaded,
-    inputs: str | None,
+def _check_shape(held: str, loaded: Loaded, data: NDArray[np.float64], program: Program) -> None:
+    """The data against what the program takes: dimensions, number of positions."""
+    if (data.ndim == 3) != (program.positions is not None):
+        wanted = "sequences, (inputs, positions, d0)" if data.ndim == 2 else "single vectors, (inputs, d0)"
+        raise DataError(f"{held}, but {loaded.name} takes {wanted}")
+    if program.positions is not None and data.shape[1] < program.positions:
+        raise DataError(f"{held}, {data.shape[1]} positions, but {program.positions} were asked for; lower --positions")
+
+
+def _check_number(
+    held: str,
     data: NDArray[np.float64],
     program: Program,
     orders: Sequence[Order] | None,
     points: Sequence[int] | None,
     option: str = "--orders",
 ) -> None:
-    """The data against what the orders need: dimensions, number of inputs, number of positions."""
-    held = f"the inputs {inputs!r} have shape {data.shape}"
-    if (data.ndim == 3) != (program.positions is not None):
-        wanted = "sequences, (inputs, positions, d0)" if data.ndim == 2 else "single vectors, (inputs, d0)"
-        raise DataError(f"{held}, but {loaded.name} takes {wanted}")
+    """At least as many inputs as the orders need."""
     wanted_orders = all_orders(program, points) if orders is None else orders
     D, d = max(wanted_orders, key=lambda order: order[1])
     needed = 1 + (max(points[: d + 1]) if points else d)
@@ -104,8 +115,6 @@ def _check_shape(
             f"{held}, {len(data)} inputs, but C^{{{D},{d}}} needs {needed}; give more inputs, choose orders with "
             f"{option} such as 0,{len(data) - 1}, or repeat inputs with --points {' '.join('0' * (d + 1))}"
         )
-    if program.positions is not None and data.shape[1] < program.positions:
-        raise DataError(f"{held}, {data.shape[1]} positions, but {program.positions} were asked for; lower --positions")
 
 
 def _spec(value: Option) -> str:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from fractions import Fraction
+from pathlib import Path
 
 from tensorprog.errors import ExpressionError, OrderError, SamplingError
 from tensorprog.functions import parse_number
 from tensorprog.program import PRESETS, Program
 from tensorprog.readings import reparametrised
+from tensorprog.report.wording import MINUS
 
 Order = tuple[int, int]
+MOST = 64  # numbers in a range
 
 
 def read_orders(texts: Sequence[str] | None, option: str = "--orders", without: str = "all") -> list[Order] | None:
@@ -43,10 +47,44 @@ def read_points(points: Sequence[int] | None) -> tuple[int, ...] | None:
 
 
 def read_kappa(text: str) -> Fraction:
+    return _exact("--kappa", text.replace(MINUS, "-"))
+
+
+def read_numbers(option: str, texts: Sequence[str] | None) -> list[Fraction] | None:
+    """Exact numbers: a list, or START..END/STEP such as -1..1/2/1/4, the step 1/4 when left out; none for no number."""
+    if texts is None:
+        return None
+    if list(texts) in ([], ["none"]):
+        return []
+    return [number for text in texts for number in _span(option, text.replace(MINUS, "-"))]
+
+
+def _span(option: str, text: str) -> list[Fraction]:
+    start, dots, rest = text.partition("..")
+    if not dots:
+        return [_exact(option, text)]
+    parts = rest.split("/")
+    decimal = len(parts) == 2 and "." in rest
+    cut = {1: 1, 2: 1 if decimal else 2, 3: 1, 4: 2}.get(len(parts), len(parts))
+    end, step = "/".join(parts[:cut]), "/".join(parts[cut:]) or "1/4"
+    low, high, gap = (_exact(option, part) for part in (start, end, step))
+    count = 1 + (high - low) / gap if gap > 0 else Fraction(0)
+    if not 1 <= count <= MOST:
+        held = f"{option} {text!r} holds {max(0, int(count))} numbers, from 1 to {MOST} are taken"
+        raise ExpressionError(f"{held}; write START..END/STEP as in -1..1/2/1/4")
+    return [low + i * gap for i in range(int(count))]
+
+
+def _exact(option: str, text: str) -> Fraction:
     try:
         return parse_number(text)
     except ExpressionError as error:
-        raise ExpressionError(f"--kappa: {error}") from None
+        raise ExpressionError(f"{option}: {error}") from None
+
+
+def negatives(tokens: Sequence[str]) -> list[str]:
+    """Negative fractions and ranges, such as -1/2, with a minus sign that is not taken for that of an option."""
+    return [MINUS + t[1:] if re.fullmatch(r"-\d[\d.]*(/|\.\.)\S*", t) else t for t in tokens]
 
 
 def read_bytes(text: str) -> int:
@@ -81,3 +119,14 @@ def scaled(program: Program, preset: str | None) -> Program:
 
 def first_given(given: int | None, default: int | None) -> int | None:
     return default if given is None else given
+
+
+def check_out(out: Path | None) -> None:
+    """Whether a folder can be made there; nothing is made yet."""
+    if out is None:
+        return
+    here = next(place for place in (out, *out.absolute().parents) if place.exists())
+    if not here.is_dir():
+        raise SamplingError(f"--out {str(out)!r}: {str(here)!r} is a file; give a folder")
+    if not os.access(here, os.W_OK | os.X_OK):
+        raise SamplingError(f"--out {str(out)!r}: the folder {str(here)!r} cannot be written to; choose another")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Literal
 
-from tensorprog.exponents import Exponent
+from tensorprog.exponents import UNBOUNDED_LOG, Exponent
 from tensorprog.functions import softplus
 from tensorprog.linearity.trees import LARGEST, Tree, trees
 from tensorprog.passes.correlation import order_of
@@ -58,10 +58,17 @@ class Prediction:
             "steps": self.steps,
             "rho": str(self.rho),
             "kappa": str(self.kappa),
-            "exponent": None if self.law is None else str(self.law.power),
+            **written(self.law),
             "status": self.status,
             "reasons": list(self.reasons),
         }
+
+
+def written(law: Exponent | None) -> dict[str, str | None]:
+    """A size class as JSON has it: `exponent` and `log_power`, null for a factor n^{o(1)} or no size at all."""
+    if law is None:
+        return {"exponent": None, "log_power": None}
+    return {"exponent": str(law.power), "log_power": None if law.log == UNBOUNDED_LOG else str(law.log)}
 
 
 def predict(

@@ -19,7 +19,7 @@ from tensorprog.errors import ProgramError, TrainingError
 from tensorprog.exponents import Exponent
 from tensorprog.limits.definite import derive
 from tensorprog.limits.kernels import kernel
-from tensorprog.linearity.predictions import Prediction, Quantity, kink, predict, rescaled
+from tensorprog.linearity.predictions import Prediction, Quantity, kink, predict, rescaled, written
 from tensorprog.passes.learning import deviations, motions
 from tensorprog.passes.losses import Squared, loss_of
 from tensorprog.passes.recipe import Recipe
@@ -79,8 +79,7 @@ class Outcome:
         return {
             **self.prediction.to_object(),
             "theorems": [
-                {"theorem": c.theorem, "exponent": str(c.law.power), "contradicted": self.contradicts(c)}
-                for c in self.claims
+                {"theorem": c.theorem, **written(c.law), "contradicted": self.contradicts(c)} for c in self.claims
             ],
             "widths": list(self.widths),
             "used": list(self.used),

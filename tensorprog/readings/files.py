@@ -1,4 +1,4 @@
-"""Input data from a file, or the handwritten digits that scikit-learn ships.
+"""Input data and targets from a file, or the handwritten digits that scikit-learn ships.
 
 Accepted are `.npy` arrays, (inputs, d0) or (inputs, positions, d0), and `.csv` tables of numbers, one input a row.
 Pickled objects are never loaded.
@@ -28,19 +28,37 @@ def inputs_from(source: str, positions: int | None = None) -> Array:
     """
     if source == DIGITS:
         return digits(positions)
-    path = Path(source)
-    readers = {".npy": _npy, ".csv": _csv}
-    reader = readers.get(path.suffix.lower())
+    array = _read(f"the inputs {source!r}", Path(source), ", or digits")
+    if array.ndim not in (2, 3):
+        shape = f"the inputs {source!r} have shape {array.shape}"
+        raise DataError(f"{shape}; give (inputs, d0) or (inputs, positions, d0)")
+    return array
+
+
+def targets_from(source: str) -> Array:
+    """The targets (inputs,) or (inputs, outputs) that a `.npy` or `.csv` file holds, one row an input.
+
+    A single column is returned as (inputs,). Raises DataError, naming the file and the place in it.
+    """
+    array = _read(f"the targets {source!r}", Path(source), "")
+    if array.ndim not in (1, 2):
+        raise DataError(f"the targets {source!r} have shape {array.shape}; give (inputs,) or (inputs, outputs)")
+    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
+
+
+def _read(what: str, path: Path, other: str) -> Array:
+    """A file of real, finite numbers, at least one."""
+    reader = {".npy": _npy, ".csv": _csv}.get(path.suffix.lower())
     if path.is_dir():
-        raise DataError(f"the inputs {source!r} are a folder; give a .npy or .csv file, or digits")
+        raise DataError(f"{what} are a folder; give a .npy or .csv file{other}")
     if not path.is_file():
-        raise DataError(f"the inputs {source!r} do not exist; give a .npy or .csv file, or digits")
+        raise DataError(f"{what} do not exist; give a .npy or .csv file{other}")
     if reader is None:
-        raise DataError(f"the inputs {source!r} are neither .npy nor .csv; save them with numpy.save as .npy")
+        raise DataError(f"{what} are neither .npy nor .csv; save them with numpy.save as .npy")
     try:
-        return _checked(source, reader(path))
+        return _checked(what, reader(path))
     except OSError as error:
-        raise DataError(f"the inputs {source!r} cannot be read: {error.strerror or error}") from None
+        raise DataError(f"{what} cannot be read: {error.strerror or error}") from None
 
 
 def digits(positions: int | None = None) -> Array:
@@ -124,19 +142,15 @@ def _number(cell: str) -> float | None:
         return None
 
 
-def _checked(source: str, found: NDArray[np.generic]) -> Array:
-    """Real, finite, two- or three-dimensional, not empty."""
+def _checked(what: str, found: NDArray[np.generic]) -> Array:
+    """Real, finite, not empty."""
     if found.dtype.kind not in "fiub":
-        raise DataError(f"the inputs {source!r} have entries of type {found.dtype}; give real numbers")
+        raise DataError(f"{what} have entries of type {found.dtype}; give real numbers")
     if found.size == 0:
-        raise DataError(f"the inputs {source!r} are empty, of shape {found.shape}; give one row an input")
-    if found.ndim not in (2, 3):
-        raise DataError(f"the inputs {source!r} have shape {found.shape}; give (inputs, d0) or (inputs, positions, d0)")
+        raise DataError(f"{what} are empty, of shape {found.shape}; give one row an input")
     array = np.asarray(found, dtype=np.float64)
     bad = np.argwhere(~np.isfinite(array))
     if len(bad):
         where = tuple(int(i) for i in bad[0])
-        raise DataError(
-            f"the inputs {source!r} hold {len(bad)} NaN or infinite values, the first at index {where}; remove them"
-        )
+        raise DataError(f"{what} hold {len(bad)} NaN or infinite values, the first at index {where}; remove them")
     return array

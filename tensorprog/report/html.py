@@ -65,15 +65,15 @@ def page(report: Report) -> str:
     """The whole report as one HTML document: answer, table, figures, derivations, and how to repeat the run."""
     one = report.program.restricted(["F0"])
     table = report.table
-    return _environment().get_template("page.html").render(
+    return environment().get_template("page.html").render(
         **_summary(report),
         links=True,
         refuted=bool(report.refuted or report.refuted_steps),
         statuses=", ".join(sorted({e.status for e in table})),
         kappa=minus(table.kappa) if table.kappa else "",
         claims=[_claim(report, weak) for weak in (table.fixed, table.exponential)],
-        kappa_figure=_themed(figures.kappa(table)),
-        overview=_themed(overview(report)),
+        kappa_figure=themed(figures.kappa(table)),
+        overview=themed(overview(report)),
         picture=Markup(svg(one)),
         program=str(one),
         correlations=[_correlation(m) | _plots(m) for m in report.measurements],
@@ -90,17 +90,18 @@ def page(report: Report) -> str:
 
 def fragment(report: Report) -> str:
     """One sentence and the grid of exponents with verdicts, for a notebook."""
-    return _environment().get_template("fragment.html").render(**_summary(report), links=False)
+    return environment().get_template("fragment.html").render(**_summary(report), links=False)
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates of this package; whatever is not Markup is escaped."""
     return Environment(
         loader=PackageLoader("tensorprog.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
 
 
-def _themed(text: str) -> Markup:
+def themed(text: str) -> Markup:
     """SVG made by this package, its colours replaced by variables of the page; trusted, so not escaped."""
     for color, variable in THEME.items():
         text = text.replace(color, f"var({variable})")
@@ -143,7 +144,7 @@ def _plots(m: Measurement) -> dict[str, Any]:
     counts = sorted({len(values) for values in m.samples})
     pairs = zip(v.local_slopes, v.local_errors, strict=True)
     return {
-        "figure": _themed(figures.scaling(m)),
+        "figure": themed(figures.scaling(m)),
         "points": ", ".join(f"x{point}".translate(_SUBSCRIPTS) for point in m.entry.points),
         "constant": html_formula(minus(m.entry.limit)) if m.entry.limit else "",
         "samples": f"{' to '.join(str(c) for c in dict.fromkeys((counts[0], counts[-1])))} samples a width",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tensorprog.errors import SamplingError
-from tensorprog.exponents import exact
-from tensorprog.linearity.predictions import largest_rho
+from tensorprog.exponents import Exponent, exact
+from tensorprog.linearity.predictions import Prediction, Quantity, largest_rho, predict
 from tensorprog.linearity.study import (
     KAPPAS,
     PATIENCE,
@@ -31,8 +32,10 @@ from tensorprog.linearity.study import (
 )
 from tensorprog.passes.recipe import Recipe
 from tensorprog.program import Program
-from tensorprog.readings import Table
-from tensorprog.scaling.measure import check_counts, check_widths
+from tensorprog.readings import Table, check_request
+from tensorprog.report.folder import write
+from tensorprog.report.machine import blas, cpu, digest, versions
+from tensorprog.scaling.measure import check_counts, check_widths, threads_of
 from tensorprog.version import VERSION
 
 Array = NDArray[np.float64]
@@ -59,12 +62,22 @@ class Linearity:
     threshold: Threshold
     outcomes: tuple[Outcome, ...]
     growth: Growth | None
+    bounded: bool
+    kink: Exponent | None
     run: Mapping[str, Any]
 
     @property
     def table(self) -> Table:
         """The exponents at κ = 0."""
         return self.tables[ZERO]
+
+    def predict(
+        self, rho: object = 0, kappa: object = 0, steps: int | None = None, quantity: Quantity = "deviation"
+    ) -> Prediction:
+        """What is predicted, measured there or not; the last step by default."""
+        table = at_kappa(self.table, exact(kappa))
+        count = self.run["steps"] if steps is None else steps
+        return predict(table, count, exact(rho), quantity=quantity, bounded=self.bounded, kinked=self.kink)
 
     def at(self, rho: object = 0, kappa: object = 0, quantity: str = "deviation", steps: int | None = None) -> Outcome:
         """One outcome; the last step by default. Raises SamplingError for one that was not measured."""
@@ -79,16 +92,17 @@ class Linearity:
     def refuted(self) -> tuple[Outcome, ...]:
         """Outcomes whose measurement contradicts the prediction."""
         return tuple(
-            o for o in self._all if o.prediction.law is not None and o.verdict and o.verdict.verdict == "refuted"
+            o for o in self.all if o.prediction.law is not None and o.verdict and o.verdict.verdict == "refuted"
         )
 
     @property
     def contradicted(self) -> tuple[tuple[Outcome, str], ...]:
         """Outcomes whose measurement lies above what a theorem, as quoted, says; with the theorem."""
-        return tuple((o, c.theorem) for o in self._all for c in o.claims if o.contradicts(c))
+        return tuple((o, c.theorem) for o in self.all for c in o.claims if o.contradicts(c))
 
     @property
-    def _all(self) -> tuple[Outcome, ...]:
+    def all(self) -> tuple[Outcome, ...]:
+        """The outcomes, that of the long run last."""
         return (*self.outcomes, *([] if self.growth is None else [self.growth.outcome]))
 
     def to_object(self) -> dict[str, Any]:
@@ -111,8 +125,54 @@ class Linearity:
         return json.dumps(self.to_object(), indent=1, ensure_ascii=False, allow_nan=False)
 
     def save(self, folder: str | Path) -> Path:
-        """Write the page, figures, numbers, data and samples; returns the folder."""
-        raise NotImplementedError
+        """Write the page, figures, table, numbers, the program, data and samples; returns the folder."""
+        from tensorprog.report.linear_figures import over_rho, over_width
+        from tensorprog.report.linear_page import page
+        from tensorprog.report.linear_tables import markdown
+
+        texts = {
+            "linearity.html": page(self),
+            "deviation_over_rho.svg": over_rho(self),
+            "deviation_over_width.svg": over_width(self),
+            "table.md": markdown(self),
+            "linearity.json": self.to_json() + "\n",
+            "program.txt": str(self.program),
+        }
+        samples = {
+            f"{sample_name(outcome)}_n{width}": values
+            for outcome in self.outcomes
+            for width, values in zip(outcome.widths, outcome.samples, strict=True)
+        }
+        if self.growth is not None:
+            longest = self.growth.outcome
+            samples |= {f"sup_n{n}": values for n, values in zip(longest.widths, longest.samples, strict=True)}
+        return write(folder, texts, {"data": self.data, "targets": self.targets}, samples)
+
+    def __str__(self) -> str:
+        from tensorprog.report.linear_tables import plain
+
+        return plain(self)
+
+    def _repr_html_(self) -> str:
+        from tensorprog.report.linear_page import fragment
+
+        return fragment(self)
+
+
+def at_kappa(table: Table, kappa: Fraction) -> Table:
+    """The same table at another external scale: C^{D,d} gains (D+d-1) for each unit of κ."""
+    gain = kappa - table.kappa
+    entries = tuple(
+        e if e.exponent is None else replace(e, exponent=e.exponent + gain * (e.D + e.d - 1)) for e in table
+    )
+    return replace(table, entries=entries, kappa=kappa)
+
+
+def sample_name(outcome: Outcome) -> str:
+    """How samples.npz names an outcome: deviation_rho_-1_kappa_0_steps_3, moved_gradient_rho_1over4_…"""
+    p = outcome.prediction
+    text = f"{p.quantity}_rho_{p.rho}_kappa_{p.kappa}_steps_{p.steps}"
+    return text.replace(" ", "_").replace("/", "over")
 
 
 def linearity(
@@ -157,9 +217,9 @@ def linearity(
     """
     start = time.perf_counter()
     array = check_task(program, data, targets)
+    wanted = np.asarray(targets, dtype=np.float64)
     kept = check_widths(widths, [program])
-    if minutes is None:
-        check_counts([samples or 0])
+    _check(samples, minutes, seed, margin, patience, growth)
     first = Recipe.of(program, targets, steps, learning_rate or 1.0, **options)
     found = threshold(program, array, first)
     rate = default_rate(found, options.get("loss", "squared")) if learning_rate is None else float(learning_rate)
@@ -186,20 +246,51 @@ def linearity(
         grown = Growth(growth, outcome, tuple(map(tuple, curves)))
     run = {
         "architecture": name,
+        "command": None,
+        "options": {},
+        "inputs": None,
         "widths": list(kept),
         "samples": samples if minutes is None else None,
         "minutes": minutes,
         "steps": steps,
         "learning_rate": rate,
         "loss": str(options.get("loss", "squared")),
+        "momentum": str(first.momentum),
+        "weight_decay": str(first.decay),
+        "batches": [list(batch) for batch in first.batches],
         "trained": len(first.targets),
         "tested": len(first.labels) - len(first.targets),
+        "growth": growth,
         "seed": seed,
         "margin": margin,
+        "patience": patience,
+        "workers": workers,
+        "threads": threads_of(workers),
+        "data_shape": list(array.shape),
+        "data_digest": digest(array),
+        "targets_digest": digest(wanted),
+        "program_digest": program.digest,
+        "cpu": cpu(),
+        "versions": versions(),
+        "blas": list(blas()),
         "seconds": round(time.perf_counter() - start, 2),
         **(provenance or {}),
     }
-    return Linearity(program, array, np.asarray(targets, dtype=np.float64), tables, found, tuple(outcomes), grown, run)
+    return Linearity(program, array, wanted, tables, found, tuple(outcomes), grown, study.bounded, study.kink, run)
+
+
+def _check(samples: int | None, minutes: float | None, seed: int, margin: float, patience: float, growth: int) -> None:
+    """SamplingError for sizes that cannot be run, before any work."""
+    if minutes is None:
+        check_counts([samples or 0])
+    check_request(2, seed, "auto", np.float64)
+    if isinstance(growth, bool) or not isinstance(growth, int) or growth < 0:
+        raise SamplingError(f"growth={growth!r} must be a nonnegative number of steps")
+    for name, value in (("minutes", 1.0 if minutes is None else minutes), ("margin", margin)):
+        if not 0 < value < math.inf:
+            raise SamplingError(f"{name}={value!r} must be a positive number")
+    if not 0 <= patience < math.inf:
+        raise SamplingError(f"patience={patience!r} must be a nonnegative number of seconds")
 
 
 def _text(value: Fraction | None) -> str | None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tensorprog.program import Program
 from tensorprog.proofs.checked import Check, CheckedProof
 from tensorprog.readings import Entry, Table
+from tensorprog.report.folder import write
 from tensorprog.report.run import Run
 from tensorprog.report.wording import advice
 from tensorprog.scaling.quantiles import Quantiles, quantiles
@@ -105,7 +106,6 @@ class Report:
         from tensorprog.report.overview import overview
         from tensorprog.report.tables import latex, markdown
 
-        target = Path(folder)
         texts = {
             "report.html": page(self),
             "scaling.svg": overview(self),
@@ -115,17 +115,12 @@ class Report:
             "program.txt": str(self.program),
             **{f"proof_C_{p.proof.order[0]}_{p.proof.order[1]}.tex": p.latex() + "\n" for p in self.proofs},
         }
-        target.mkdir(parents=True, exist_ok=True)
-        for name, text in texts.items():
-            (target / name).write_text(text, encoding="utf-8")
-        np.save(target / "data.npy", self.data)
-        arrays = {
+        samples = {
             f"C_{m.entry.D}_{m.entry.d}_n{width}": values
             for m in self.measurements
             for width, values in zip(m.widths, m.samples, strict=True)
         }
-        np.savez_compressed(target / "samples.npz", **arrays)  # type: ignore[arg-type]  # stubs miss keyword arrays
-        return target
+        return write(folder, texts, {"data": self.data}, samples)
 
     def __str__(self) -> str:
         from tensorprog.report.tables import plain

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup, escape
 
 if TYPE_CHECKING:
+    from tensorprog.exponents import Exponent
     from tensorprog.proofs.checked import CheckedProof
-    from tensorprog.readings import Entry, WeakCorrelation
+    from tensorprog.readings import Entry, Table, WeakCorrelation
     from tensorprog.report.report import Measurement, Report
 
 MINUS = "−"
@@ -99,9 +100,11 @@ def html_formula(text: str) -> Markup:
 
 def html_law(entry: Entry) -> Markup:
     """The size class of an entry: n<sup>−1</sup> log n."""
-    law = entry.law
-    if law is None:
-        return Markup("0")
+    return Markup("0") if entry.law is None else html_class(entry.law)
+
+
+def html_class(law: Exponent) -> Markup:
+    """n^e (log n)^l with superscripts; n^0 is left out before a logarithm."""
     if law.power == 0 and law.log not in (0, math.inf):
         return html_formula(str(law).removeprefix("n^0 "))
     return html_formula(str(law))
@@ -145,13 +148,15 @@ def statement(report: Report, weak: WeakCorrelation) -> str:
         return f"{weak.predicate} weak correlations: no correlation measured here limits m(n)"
     if not weak.holds:
         return f"{weak.predicate} weak correlations not shown, because of {orders}"
-    statuses = {report.table[order].status for order in weak.rests_on}
-    footing = (
-        "measured" if "measured" in statuses else "definite" if statuses == {"definite"} else "proved upper bounds"
-    )
-    text = f"{weak.predicate} weakly correlated{weak.scope} with m(n) = {weak.growth} ({footing})"
+    text = f"{weak.predicate} weakly correlated{weak.scope} with m(n) = {weak.growth} ({footing(report.table, weak)})"
     against = [f"C^{{{D},{d}}}" for D, d in weak.rests_on if report[D, d].verdict.verdict == "refuted"]
     return text + (f", but measurement contradicts {', '.join(against)}, on which it rests" if against else "")
+
+
+def footing(table: Table, weak: WeakCorrelation) -> str:
+    """What m(n) rests on, in a word or two."""
+    statuses = {table[order].status for order in weak.rests_on}
+    return "measured" if "measured" in statuses else "definite" if statuses == {"definite"} else "proved upper bounds"
 
 
 def advice(m: Measurement) -> str:

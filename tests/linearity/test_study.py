@@ -73,7 +73,7 @@ def test_outcomes_name_what_was_measured():
     ]
     assert all(o.used == (32, 64, 128) and all(len(values) == 60 for values in o.samples) for o in found)
     objects = [o.to_object() for o in found]
-    assert objects[0]["theorems"][0] == {"theorem": "3.1", "exponent": "-1", "contradicted": False}
+    assert objects[0]["theorems"][0] == {"theorem": "3.1", "exponent": "-1", "log_power": "0", "contradicted": False}
 
 
 def synthetic(power, widths, factor=1.0):

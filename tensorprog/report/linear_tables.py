@@ -1,0 +1,84 @@
+"""The outcomes of `tp.linearity`, one line each, as text and Markdown."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from tensorprog.report.linear_words import (
+    NAMES,
+    answer,
+    claimed,
+    counted,
+    left_out,
+    measured,
+    predicted,
+    slope,
+    verdict,
+)
+from tensorprog.report.wording import minus
+
+if TYPE_CHECKING:
+    from tensorprog.linearity.study import Outcome
+    from tensorprog.report.linearity import Linearity
+
+HEADINGS = ("quantity", "ρ", "κ", "steps", "predicted", "status", "measured slope", "verdict", "theorems as quoted")
+MORE = ("decided by", "median at the largest width", "widths left out")
+
+
+def ordered(report: Linearity) -> list[Outcome]:
+    """By quantity and steps; at κ = 0 by ρ, then at ρ = 0 by κ; the long run last."""
+    kinds = list(NAMES)
+
+    def place(outcome: Outcome) -> tuple[int, int, Fraction, Fraction]:
+        p = outcome.prediction
+        return kinds.index(p.quantity), p.steps, p.kappa, p.rho
+
+    rows = sorted(report.outcomes, key=place)
+    return rows if report.growth is None else [*rows, report.growth.outcome]
+
+
+def plain(report: Linearity) -> str:
+    """The answer, aligned columns for the terminal, and how many predictions held."""
+    rows = [HEADINGS, *(_cells(report, o) for o in ordered(report))]
+    sizes = [max(len(row[i]) for row in rows) for i in range(len(HEADINGS))]
+    lines = ["  ".join(cell.ljust(size) for cell, size in zip(row, sizes, strict=True)).rstrip() for row in rows]
+    lines.insert(1, "  ".join("─" * size for size in sizes))
+    return "\n".join([report.run["architecture"], "", *answer(report), "", *lines, "", counted(report)])
+
+
+def markdown(report: Linearity) -> str:
+    """The same with what decides each prediction."""
+    lines = [f"# {report.run['architecture']}: does it learn linearly?", "", *(f"{line}  " for line in answer(report))]
+    lines += ["", _line((*HEADINGS, *MORE)), "|---|--:|--:|--:|---|---|---|---|---|---|---|---|"]
+    lines += [_line((*_cells(report, o), *_more(o))) for o in ordered(report)]
+    return "\n".join([*lines, "", f"{counted(report)}."]) + "\n"
+
+
+def _line(cells: tuple[str, ...]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _cells(report: Linearity, outcome: Outcome) -> tuple[str, ...]:
+    p, growth = outcome.prediction, report.growth
+    long = growth is not None and outcome is growth.outcome
+    quoted = [f"{c.theorem}: {claimed(c)}" + " ✗" * outcome.contradicts(c) for c in outcome.claims]
+    return (
+        f"sup of {NAMES[p.quantity]}" if long else NAMES[p.quantity],
+        minus(p.rho),
+        minus(p.kappa),
+        str(growth.steps) if growth is not None and long else str(p.steps),
+        predicted(p),
+        "" if p.law is None else p.status,
+        slope(outcome),
+        verdict(outcome),
+        ", ".join(quoted),
+    )
+
+
+def _more(outcome: Outcome) -> tuple[str, ...]:
+    return (
+        ", ".join(outcome.prediction.reasons),
+        measured(outcome.medians[-1], outcome.median_errors[-1]),
+        left_out(outcome),
+    )

@@ -1,0 +1,271 @@
+"""What a report of `tp.linearity` says, in sentences made from its numbers; formulas as `n^-1`."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from tensorprog.report.wording import BADGES, footing, interval, minus, number
+
+if TYPE_CHECKING:
+    from tensorprog.exponents import Exponent
+    from tensorprog.linearity.predictions import Prediction
+    from tensorprog.linearity.study import Claim, Outcome
+    from tensorprog.readings import Table, WeakCorrelation
+    from tensorprog.report.linearity import Linearity
+
+ZERO = Fraction(0)
+NAMES = {
+    "deviation": "|F − F_lin|",
+    "moved F": "|F − F_0|",
+    "moved gradient": "‖∇F − ∇F_0‖",
+    "moved Hessian": "‖∇²F − ∇²F_0‖",
+}
+UNDECIDED, UNSEEN = "no prediction", "below rounding"
+
+
+def counted(report: Linearity) -> str:
+    """`33 predictions: 30 confirmed, 3 inconclusive, 0 refuted`, and how many claims were contradicted."""
+    found = Counter(verdict(o) for o in report.all)
+    total = sum(found[word] for word in BADGES)
+    text = f"{total} prediction{'s' * (total != 1)} tested: " + ", ".join(f"{found[word]} {word}" for word in BADGES)
+    quoted = sum(len(o.claims) for o in report.all if o.verdict is not None)
+    against = len(report.contradicted)
+    return f"{text}; {against} of {quoted} claims, as quoted, contradicted by measurement" if quoted else text
+
+
+def verdict(outcome: Outcome) -> str:
+    """A verdict, "no prediction" where there is none to judge, "below rounding" where nothing can be measured."""
+    if outcome.verdict is None:
+        return UNSEEN
+    return UNDECIDED if outcome.prediction.law is None else outcome.verdict.verdict
+
+
+def slope(outcome: Outcome) -> str:
+    """The measured slope with its interval; empty where there is none."""
+    v = outcome.verdict
+    return "" if v is None else f"{number(v.slope)} {interval(v.interval)}".strip()
+
+
+def left_out(outcome: Outcome) -> str:
+    """The widths whose differences are lost to rounding."""
+    return ", ".join(str(n) for n in outcome.widths if n not in outcome.used)
+
+
+def predicted(prediction: Prediction) -> str:
+    """`n^-1`, with O(…) around an upper bound."""
+    if prediction.law is None:
+        return UNDECIDED
+    text = size(prediction.law)
+    return text if prediction.status == "definite" else f"O({text})"
+
+
+def size(law: Exponent) -> str:
+    """`n^-1/2 (log n)^1/2`; without n^0 before a logarithm."""
+    text = str(law)
+    return text.removeprefix("n^0 ") if law.power == 0 and law.log not in (0, math.inf) else text
+
+
+def claimed(claim: Claim) -> str:
+    return f"O({size(claim.law)})"
+
+
+def measured(value: float, error: float) -> str:
+    """`(1.23 ± 0.04)·10^-3`, the error in two digits."""
+    if not value or not math.isfinite(value):
+        return number(value)
+    power = math.floor(math.log10(abs(value)))
+    scale = 10.0**power
+    digits = 2 if not 0 < error < abs(value) else min(max(1, 1 - math.floor(math.log10(error / scale))), 6)
+    text = f"{number(value / scale, digits)} ± {number(error / scale, digits)}"
+    return text if power == 0 else f"({text})·10^{power}"
+
+
+def setting(rho: Fraction, kappa: Fraction) -> str:
+    """`ρ = −1/2`, `κ = 1/4`, `ρ = κ = 0`."""
+    if not rho and not kappa:
+        return "ρ = κ = 0"
+    parts = [f"{name} = {minus(value)}" for name, value in (("ρ", rho), ("κ", kappa)) if value]
+    return ", ".join(parts)
+
+
+def answer(report: Linearity) -> list[str]:
+    """Three sentences: is it weakly correlated, how far from linear is it after s steps, does training agree."""
+    main = report.at()
+    return [_correlated(report.table), _linear(report, main.prediction), _agrees(report, main)]
+
+
+def _correlated(table: Table) -> str:
+    parts = [_weak(table, weak) for weak in (table.fixed, table.exponential)]
+    text = "; ".join(parts)
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _weak(table: Table, weak: WeakCorrelation) -> str:
+    orders = joined([f"C^{{{D},{d}}}" for D, d in weak.rests_on])
+    kind = f"{weak.predicate} weak correlations{weak.scope}"
+    if weak.exponent is None:
+        return f"{kind} with any m(n)"
+    if not weak.holds:
+        return f"{kind} are not shown, because of {orders}"
+    return f"{kind} with m(n) = {weak.growth}, limited by {orders} ({footing(table, weak)})"
+
+
+def _linear(report: Linearity, p: Prediction) -> str:
+    after = f"after {steps_of(p.steps)} at η = {report.run['learning_rate']:g}"
+    if p.law is None:
+        return f"How far from linear that leaves the network {after} cannot be predicted: {', '.join(p.reasons)}."
+    word = "exactly of the size" if p.status == "definite" else "predicted to be"
+    end = "it vanishes with the width"
+    if not p.linear:
+        end = (
+            "it does not vanish: learning is not linear" if p.status == "definite" else "nothing says that it vanishes"
+        )
+    return f"So {after} the distance |F − F_lin| is {word} {predicted(p)} ({p.status}): {end}."
+
+
+def _agrees(report: Linearity, outcome: Outcome) -> str:
+    count, width = len(outcome.samples[-1]), outcome.widths[-1]
+    median = measured(outcome.medians[-1], outcome.median_errors[-1])
+    text = f"Trained from {count} initialisations at width {width}, the median distance is {median} (measured)"
+    v = outcome.verdict
+    if v is None:
+        return f"{text}; it is below rounding at too many widths to show a slope."
+    verb = "falls with" if v.slope < 0 else "has"
+    seen = f"; over the widths it {verb} the slope {slope(outcome)} (measured)"
+    words = {
+        "confirmed": ": the prediction is confirmed.",
+        "refuted": ": the prediction is refuted.",
+        "inconclusive": ": not yet enough to decide.",
+        UNDECIDED: "; there is no prediction to compare.",
+    }
+    return text + seen + words[verdict(outcome)]
+
+
+def advice(report: Linearity) -> str:
+    """What would settle the verdict at ρ = κ = 0 after all steps; empty when it is settled."""
+    v = report.at().verdict
+    return f"To settle ρ = κ = 0: {minus(v.advice)}." if v is not None and v.advice else ""
+
+
+def threshold(report: Linearity) -> list[str]:
+    """λ_max, 2/λ_max and the η chosen, with what they mean."""
+    found, rate = report.threshold, report.run["learning_rate"]
+    if found.eigenvalue is None or found.rate is None:
+        return [f"λ_max of the limit kernel could not be taken: {found.reason}.", f"The run used η = {rate:g}."]
+    plain = report.run["loss"] == "squared" and report.run["momentum"] == "0"
+    rule = (
+        f"gradient descent on the squared error contracts every direction of the linear model for η < 2/λ_max = "
+        f"{found.rate:.4g}, and makes the leading one grow at each step above"
+    )
+    where = "below" if rate < found.rate else "at or above"
+    chosen = f"The run used η = {rate:g}, {rate / found.rate:.2g} of the threshold ({where} it)"
+    if not plain:
+        chosen += f"; with the loss {report.run['loss']} and momentum {report.run['momentum']} that is a scale only"
+    sense = "Thresholds of other losses, and of momentum, are not derived here."
+    if plain and rate < found.rate:
+        sense = (
+            "Below it the linear model converges; how the distance from it behaves is what is predicted and measured."
+        )
+    elif plain:
+        sense = "Above it the linear model itself diverges, and the distance grows with the steps at any width."
+    return [
+        f"The kernel of infinite width on the batch, Θ/|B|, has the largest eigenvalue λ_max = {found.eigenvalue:.4g} "
+        f"(a limit): {rule}.",
+        f"{chosen}. {sense}",
+    ]
+
+
+def disagreement(report: Linearity) -> list[str]:
+    """Where exponential weak correlations, as the table has them, promise another m(n) than the fixed ones."""
+    table = report.table
+    fixed, grown = table.fixed, table.exponential
+    if fixed.exponent is None or grown.exponent is None or not fixed.holds or fixed.exponent == grown.exponent:
+        return []
+    found = []
+    for order in grown.rests_on:
+        entry = table[order]
+        needed = -fixed.exponent * Fraction(entry.d, 2)
+        found.append(
+            f"C^{{{entry.D},{entry.d}}} has the exponent {minus(entry.exponent or 0)} ({entry.status}), while "
+            f"exponential weak correlations with m(n) = {fixed.growth} would need {minus(needed)}; hence only "
+            f"m(n) = {grown.growth if grown.holds else 'a constant'} ({footing(table, grown)})."
+        )
+    if grown.holds:
+        found.append(f"Theorem 3.2, as quoted, then says O(n^(ρ)/m) = O(n^(ρ-{grown.exponent})) for the distance.")
+    return found
+
+
+def differing(report: Linearity) -> list[tuple[Outcome, Claim]]:
+    """Deviations at κ = 0 for which a theorem, as quoted, says another size than what is derived.
+
+    After all steps; after one step, which alone can be definite, only those smaller than what is derived.
+    """
+    rows = [o for o in report.outcomes if o.prediction.quantity == "deviation" and not o.prediction.kappa]
+    last = report.run["steps"]
+    found = [
+        (o, c)
+        for o in rows
+        for c in o.claims
+        if o.prediction.law != c.law and (o.prediction.steps == last or stronger(o, c))
+    ]
+    return sorted(found, key=lambda pair: (pair[1].theorem, pair[0].prediction.rho, pair[0].prediction.steps))
+
+
+def stronger(outcome: Outcome, claim: Claim) -> bool:
+    """Whether a claim says less than what is derived."""
+    return outcome.prediction.law is not None and claim.law < outcome.prediction.law
+
+
+def stands(outcome: Outcome, claim: Claim) -> str:
+    """How a claim stands to what is derived and to what was measured."""
+    p = outcome.prediction
+    word = "allowed by measurement"
+    if outcome.verdict is None:
+        word = "not measured"
+    elif outcome.contradicts(claim):
+        word = "contradicted by measurement"
+    if p.law is None:
+        return word
+    if stronger(outcome, claim):
+        return f"{word}; {'contradicted by what is derived' if p.status == 'definite' else 'smaller than derived'}"
+    return f"{word}; {'the same as' if claim.law == p.law else 'weaker than'} derived"
+
+
+def against(outcome: Outcome, claim: Claim) -> bool:
+    """Whether measurement, or a definite derivation, contradicts a claim."""
+    return outcome.contradicts(claim) or (outcome.prediction.status == "definite" and stronger(outcome, claim))
+
+
+def beyond(report: Linearity) -> str:
+    """A reservation for the rows with ρ > 0 among those that differ; empty when there are none."""
+    rate = report.threshold.rate
+    if rate is None or not any(o.prediction.rho > 0 and o.prediction.steps > 1 for o, _ in differing(report)):
+        return ""
+    return (
+        f"At ρ > 0 the learning rate η n^(ρ) exceeds {rate:.3g} at large widths, and with more steps than one "
+        "a growing error multiplies whatever there is; Theorem 3.1 is quoted for learning rates below a threshold."
+    )
+
+
+def longest(report: Linearity) -> str:
+    """What the long run shows, against the claim that the sup over steps stays O(1/m)."""
+    growth = report.growth
+    assert growth is not None
+    o = growth.outcome
+    text = f"The sup of |F − F_lin| over {steps_of(growth.steps)} has the slope {slope(o) or '—'} (measured)"
+    parts = [f"that it stays {claimed(c)}, with the m(n) of Theorem {c.theorem}, is {stands(o, c)}" for c in o.claims]
+    p = o.prediction
+    bound = f"the size predicted for {steps_of(p.steps)} is {predicted(p)} ({p.status})"
+    return f"{text}; {'; '.join([bound, *parts])}."
+
+
+def steps_of(count: int) -> str:
+    return f"{count} step{'s' * (count != 1)}"
+
+
+def joined(parts: list[str]) -> str:
+    """`a, b and c`."""
+    return " and ".join(", ".join(parts).rsplit(", ", 1))

@@ -1,0 +1,42 @@
+"""What a run was made on, for whoever repeats it: processor, libraries, and digests of the arrays."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_info
+
+
+def digest(array: NDArray[np.float64]) -> str:
+    """SHA-256 of the values in C order."""
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of the libraries that numbers pass through."""
+    return {"python": platform.python_version()} | {k: version(k) for k in ("numpy", "scipy", "sympy", "networkx")}
+
+
+def blas() -> tuple[str, ...]:
+    """Names and versions of the BLAS libraries in use."""
+    found = {f"{b['internal_api']} {b['version']}" for b in threadpool_info() if b["user_api"] == "blas"}
+    return tuple(sorted(found))
+
+
+def cpu() -> str:
+    """Model name and number of cores of this machine."""
+    model = platform.processor() or platform.machine()
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                model = line.partition(":")[2].strip()
+                break
+    except OSError:
+        pass
+    return f"{model}, {os.cpu_count()} cores"
