@@ -153,7 +153,7 @@ def test_libraries_are_listed_in_one_order_with_their_versions(monkeypatch):
     ]
     listed = []
     for order in (loaded, loaded[::-1]):
-        monkeypatch.setattr(sys.modules["tensorprog.report.run"], "threadpool_info", lambda order=order: order)
+        monkeypatch.setattr(sys.modules["tensorprog.report.machine"], "threadpool_info", lambda order=order: order)
         listed.append(verified().run.blas)
     assert listed[0] == listed[1]
     assert sorted(text for text in listed[0] if "openmp" not in text) == ["mkl 2025.1", "openblas 0.3.31"]
