@@ -35,7 +35,7 @@ from tensorprog.program import Program
 from tensorprog.readings import Table, check_request
 from tensorprog.report.folder import write
 from tensorprog.report.machine import blas, cpu, digest, versions
-from tensorprog.scaling.measure import check_counts, check_widths, threads_of
+from tensorprog.scaling.measure import check_counts, check_widths, check_workers, threads_of
 from tensorprog.version import VERSION
 
 Array = NDArray[np.float64]
@@ -220,6 +220,7 @@ def linearity(
     wanted = np.asarray(targets, dtype=np.float64)
     kept = check_widths(widths, [program])
     _check(samples, minutes, seed, margin, patience, growth)
+    check_workers(workers)
     first = Recipe.of(program, targets, steps, learning_rate or 1.0, **options)
     found = threshold(program, array, first)
     rate = default_rate(found, options.get("loss", "squared")) if learning_rate is None else float(learning_rate)
