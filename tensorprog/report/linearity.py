@@ -216,12 +216,14 @@ def linearity(
     Raises TrainingError, DataError, SamplingError before any work starts.
     """
     start = time.perf_counter()
-    array = check_task(program, data, targets)
-    wanted = np.asarray(targets, dtype=np.float64)
+    array, wanted = check_task(program, data, targets), np.asarray(targets, dtype=np.float64)
     kept = check_widths(widths, [program])
-    _check(samples, minutes, seed, margin, patience, growth)
     check_workers(workers)
-    first = Recipe.of(program, targets, steps, learning_rate or 1.0, **options)
+    _check(samples, minutes, seed, margin, patience, growth)
+    assumed = 1.0 if learning_rate is None else learning_rate
+    first = Recipe.of(program, targets, steps, assumed, **options)
+    if growth:
+        Recipe.of(program, targets, growth, assumed, **options)
     found = threshold(program, array, first)
     rate = default_rate(found, options.get("loss", "squared")) if learning_rate is None else float(learning_rate)
     pairs = settings([exact(r) for r in rhos], [exact(k) for k in kappas])

@@ -128,7 +128,7 @@ WRONG = [
     (f"{LEARN} --targets y.csv --train 0", "--train 0 --test 2: train on at least one input"),
     (f"{LEARN} --targets y.csv --test -1", "--test -1"),
     (f"{LEARN} --targets y.csv --train 60 --test 5", "no more than 64 in all"),
-    (f"{LEARN} --targets y.csv", r"shape \(3, 4\), 3 inputs, but 6 are asked for; lower --train or --test"),
+    (f"{LEARN} --targets y.csv --train 2", r"shape \(3, 4\), 3 inputs, but 4 are asked for; lower --train or --test"),
     (f"{LEARN} --targets missing.csv --train 2 --test 1", "the targets 'missing.csv' do not exist"),
     (f"{LEARN} --targets inputs.txt --train 2 --test 1", "the targets 'inputs.txt' are neither .npy nor .csv"),
     (f"{LEARN} --targets words.csv --train 2 --test 1", "line 2 of 'words.csv' has 'three' in column 1"),
