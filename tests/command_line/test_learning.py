@@ -31,6 +31,7 @@ FILES = [
     *("data.npy", "deviation_over_rho.svg", "deviation_over_width.svg", "linearity.html", "linearity.json"),
     *("program.txt", "samples.npz", "samples.sqlite", "table.md", "targets.npy"),
 ]
+WIDTHS = (16, 32, 64)
 HALF, QUARTER = Fraction(1, 2), Fraction(1, 4)
 
 
@@ -88,17 +89,21 @@ def test_a_stopped_run_goes_on(run, place, monkeypatch):
     assert run(f"{command} --out results") == (130, "", "interrupted\n")
     assert [path.name for path in (place / "results").iterdir()] == ["samples.sqlite"]
     monkeypatch.setattr(study, "measure", measure)
-    jobs, done = sys.modules["tensorprog.scaling.measure"], []
-    original = jobs.run_blocks
+    task = sys.modules["tensorprog.scaling.jobs"].Task
+    compute = task.__call__
+    done = []
 
-    def counted(task, blocks, workers, opened, *rest):
-        before = opened.held if hasattr(opened, "held") else None
-        done.append(before)
-        return original(task, blocks, workers, opened, *rest)
+    def counted(self, job):
+        done.append(job)
+        return compute(self, job)
 
-    monkeypatch.setattr(jobs, "run_blocks", counted)
+    monkeypatch.setattr(task, "__call__", counted)
     again = learned(run, f"{command} --out results")
     assert without_time(again) == without_time(whole)
+    assert len(done) == len(WIDTHS)  # of the two learning rates one was there: a job for each width of the other
+    done.clear()
+    assert without_time(learned(run, f"{command} --out results")) == without_time(whole)
+    assert done == []
     assert sorted(path.name for path in (place / "results").iterdir()) == FILES
 
 
@@ -160,7 +165,7 @@ def test_only_negative_numbers_are_taken_for_such():
         "-1",
     ]
     assert read_numbers("--rho", None) is None
-    with pytest.raises(ExpressionError, match="'1' holds|no rational|holds"):
+    with pytest.raises(ExpressionError, match="1/2/1/4/8"):
         read_numbers("--rho", ["0..1/2/1/4/8"])
 
 
