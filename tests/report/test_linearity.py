@@ -267,6 +267,10 @@ def test_the_exponents_stand_by_kappa(report, page):
     row = part(text, "<strong>C<sup>0,3</sup></strong>", "</tr>")
     assert "n<sup>−1</sup>" in row and "n<sup>0</sup>" in row and "O(" not in row
     assert "not weak" in text
+    for entry in report.table:
+        row = part(text, f"<strong>C<sup>{entry.D},{entry.d}</sup></strong>", "</tr>")
+        assert ("O(" in row) == (entry.status != "definite")
+    assert {entry.status for entry in report.table} > {"definite"}
 
 
 def test_the_page_says_how_to_repeat_the_run(report, page):
