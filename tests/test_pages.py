@@ -24,7 +24,7 @@ def commands():
                     command,
                     shown.strip(),
                     id=f"{page.name}: {command}",
-                    marks=[pytest.mark.long] if " verify " in command else [],
+                    marks=[pytest.mark.long] if re.search(" verify | linearity ", command) else [],
                 )
 
 
@@ -46,7 +46,8 @@ def test_commands_run_and_print_what_the_page_shows(command, shown, place, capsy
     if shown:
         assert capsys.readouterr().out.strip() == shown
     if "--out" in arguments:
-        assert (place / arguments[arguments.index("--out") + 1] / "report.html").is_file()
+        page = "linearity.html" if arguments[0] == "linearity" else "report.html"
+        assert (place / arguments[arguments.index("--out") + 1] / page).is_file()
 
 
 def test_pages_link_to_files_that_exist():

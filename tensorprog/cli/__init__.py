@@ -77,8 +77,8 @@ EXAMPLES = {
     ),
     "linearity": (
         "tensorprog linearity mlp --inputs digits --growth 40 --out results",
-        "tensorprog linearity mlp -o phi=tanh --inputs digits --steps 2 --rho -1/2 0 1/4 --kappa none",
-        "tensorprog linearity my_file.py:my_network --inputs table.csv --targets y.csv --rho -1..1/2/1/4 --minutes 1",
+        "tensorprog linearity mlp --inputs digits --rho -1..1/2/1/4 --kappa none",
+        "tensorprog linearity my_file.py:net --inputs x.csv --targets y.csv",
     ),
 }
 

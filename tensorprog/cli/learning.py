@@ -66,12 +66,13 @@ def linearity_(
         raise TrainingError(f"--minutes {minutes:g} decides how many samples each width gets; leave --samples out")
     rhos, kappas = read_numbers("--rho", rho), read_numbers("--kappa", kappa)
     sizes = read_widths(widths)
+    wanted = _targets(inputs, targets, train)
     study = Study.of(arch, option, None, None, abc, positions, inputs, traced=train + test)
     assert study.data is not None
     report = linearity(
         study.program,
         study.data[: train + test],
-        _targets(inputs, targets, train),
+        wanted,
         widths=sizes,
         samples=SAMPLES if samples is None else samples,
         minutes=minutes,

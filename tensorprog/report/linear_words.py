@@ -187,11 +187,12 @@ def disagreement(report: Linearity) -> list[str]:
     found = []
     for order in grown.rests_on:
         entry = table[order]
+        shown = "" if entry.status == "definite" else " is shown"
         needed = -fixed.exponent * Fraction(entry.d, 2)
         found.append(
             f"C^{{{entry.D},{entry.d}}} has the exponent {minus(entry.exponent or 0)} ({entry.status}), while "
             f"exponential weak correlations with m(n) = {fixed.growth} would need {minus(needed)}; hence only "
-            f"m(n) = {grown.growth if grown.holds else 'a constant'} ({footing(table, grown)})."
+            f"m(n) = {grown.growth if grown.holds else 'a constant'}{shown} ({footing(table, grown)})."
         )
     if grown.holds:
         found.append(f"Theorem 3.2, as quoted, then says O(n^(ρ)/m) = O(n^(ρ-{grown.exponent})) for the distance.")
@@ -256,7 +257,10 @@ def longest(report: Linearity) -> str:
     assert growth is not None
     o = growth.outcome
     text = f"The sup of |F − F_lin| over {steps_of(growth.steps)} has the slope {slope(o) or '—'} (measured)"
-    parts = [f"that it stays {claimed(c)}, with the m(n) of Theorem {c.theorem}, is {stands(o, c)}" for c in o.claims]
+    parts = [
+        f"that it stays {claimed(c)}, with the m(n) of Theorem {c.theorem}, is {stands(o, c)}".replace("; ", ", ")
+        for c in o.claims
+    ]
     p = o.prediction
     bound = f"the size predicted for {steps_of(p.steps)} is {predicted(p)} ({p.status})"
     return f"{text}; {'; '.join([bound, *parts])}."

@@ -35,7 +35,7 @@ from tensorprog.program import Program
 from tensorprog.readings import Table, check_request
 from tensorprog.report.folder import write
 from tensorprog.report.machine import blas, cpu, digest, versions
-from tensorprog.scaling.measure import check_counts, check_widths, threads_of
+from tensorprog.scaling.measure import check_counts, check_widths, check_workers, threads_of
 from tensorprog.version import VERSION
 
 Array = NDArray[np.float64]
@@ -216,11 +216,14 @@ def linearity(
     Raises TrainingError, DataError, SamplingError before any work starts.
     """
     start = time.perf_counter()
-    array = check_task(program, data, targets)
-    wanted = np.asarray(targets, dtype=np.float64)
+    array, wanted = check_task(program, data, targets), np.asarray(targets, dtype=np.float64)
     kept = check_widths(widths, [program])
+    check_workers(workers)
     _check(samples, minutes, seed, margin, patience, growth)
-    first = Recipe.of(program, targets, steps, learning_rate or 1.0, **options)
+    assumed = 1.0 if learning_rate is None else learning_rate
+    first = Recipe.of(program, targets, steps, assumed, **options)
+    if growth:
+        Recipe.of(program, targets, growth, assumed, **options)
     found = threshold(program, array, first)
     rate = default_rate(found, options.get("loss", "squared")) if learning_rate is None else float(learning_rate)
     pairs = settings([exact(r) for r in rhos], [exact(k) for k in kappas])

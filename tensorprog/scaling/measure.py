@@ -49,7 +49,8 @@ def check_counts(counts: Sequence[int]) -> None:
             raise SamplingError(f"samples={count} must be at least 2, quantiles need a spread")
 
 
-def _check_workers(workers: int, executor: Executor | None) -> None:
+def check_workers(workers: int, executor: Executor | None = None) -> None:
+    """A number of processes, or of jobs at once, that makes sense, or SamplingError."""
     most = MOST_WORKERS * (os.cpu_count() or 1) if executor is None else math.inf
     if isinstance(workers, bool) or not isinstance(workers, int) or not 1 <= workers <= most:
         wanted = (
@@ -104,7 +105,7 @@ def measure(
     elif minutes is None or not 0 < minutes < math.inf:
         raise SamplingError(f"minutes={minutes!r} must be a positive number, unless samples are given")
     dtype = check_request(2, seed, method, np.float64)
-    _check_workers(workers, executor)
+    check_workers(workers, executor)
     costs = [bool(program.slots) for program in programs] if samples is None else list(samples)
     kinds = sorted(set(costs))
     groups = [[i for i, cost in enumerate(costs) if cost == kind] for kind in kinds]

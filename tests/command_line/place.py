@@ -44,6 +44,7 @@ FILES = {
     "inputs.txt": "1,2\n3,4\n",
     "junk.npy": "junk",
 }
+FILES |= {"y.csv": "target\n1\n-1\n1\n", "z.csv": "1,2\n1,2\n1,2\n", "short.csv": "1\n-1\n"}
 ARRAYS = {
     "x.npy": np.random.default_rng(0).standard_normal((3, 4)),
     "five.npy": np.random.default_rng(0).standard_normal((5, 4)),

@@ -33,6 +33,7 @@ import tensorprog as tp
 from tensorprog import cli
 from tensorprog.architectures import ARCHITECTURES, mlp
 from tensorprog.cli import main
+from tensorprog.cli.texts import negatives
 from tensorprog.program.interchange import program_from_json
 from tensorprog.program.text import read
 from tensorprog.readings import reparametrised
@@ -54,10 +55,10 @@ def test_version_and_help(run):
         code, out, err = run(tokens)
         assert (code, err) == (0, "")
         assert out.startswith("Usage: tensorprog COMMAND")
-        assert all(command in out for command in ("list", "show", "derive", "verify"))
+        assert all(command in out for command in ("list", "show", "derive", "verify", "linearity"))
 
 
-@pytest.mark.parametrize("command", ["list", "show", "derive", "verify"])
+@pytest.mark.parametrize("command", ["list", "show", "derive", "verify", "linearity"])
 def test_help_ends_with_examples_that_are_valid_commands(run, command):
     code, out, err = run(f"{command} --help")
     assert (code, err) == (0, "")
@@ -66,7 +67,7 @@ def test_help_ends_with_examples_that_are_valid_commands(run, command):
     assert examples
     for example in examples:
         tokens = shlex.split(example.partition(">")[0])[1:]
-        cli.app.parse_args(tokens, exit_on_error=False, print_error=False)  # raises for what it cannot parse
+        cli.app.parse_args(negatives(tokens), exit_on_error=False, print_error=False)  # raises for what it cannot parse
 
 
 def test_show_prints_the_program_in_every_format(run):

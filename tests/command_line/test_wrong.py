@@ -19,6 +19,8 @@ from tensorprog import cli
 
 DATA = "verify mlp -o depth=1 --widths 8,16 --samples 4 --workers 1 --orders 0,1"
 SIZES = "verify mlp -o depth=1 --inputs x.npy --workers 1"
+LEARN = "linearity mlp -o depth=1 --inputs x.npy"
+TASK = f"{LEARN} --targets y.csv --train 2 --test 1"
 HOSTILE = "__import__('os').system('touch intruder')"
 WRONG = [
     ("nothing", "Unknown command"),
@@ -119,6 +121,47 @@ WRONG = [
     (f"{SIZES} {SHORT} --widths 8,16 --margin nan", "--margin nan must be a positive number"),
     (f"{SIZES} {SHORT} --widths 8,16 --margin -1", "--margin -1"),
     (f"verify mlp --inputs x.npy {SHORT} --widths 8,16 --workers 0", "workers=0 must be an integer from 1 to"),
+    # linear learning
+    ("linearity mlp", "--inputs requires an argument"),
+    ("linearity mlp --inputs x.npy", "'x.npy' have no labels; give --targets"),
+    ("linearity mlp --inputs x.npy --targets labels", "labels are those of digits; for the inputs 'x.npy'"),
+    (f"{LEARN} --targets y.csv --train 0", "--train 0 --test 2: train on at least one input"),
+    (f"{LEARN} --targets y.csv --test -1", "--test -1"),
+    (f"{LEARN} --targets y.csv --train 60 --test 5", "no more than 64 in all"),
+    (f"{LEARN} --targets y.csv --train 2", r"shape \(3, 4\), 3 inputs, but 4 are asked for; lower --train or --test"),
+    (f"{LEARN} --targets missing.csv --train 2 --test 1", "the targets 'missing.csv' do not exist"),
+    (f"{LEARN} --targets inputs.txt --train 2 --test 1", "the targets 'inputs.txt' are neither .npy nor .csv"),
+    (f"{LEARN} --targets words.csv --train 2 --test 1", "line 2 of 'words.csv' has 'three' in column 1"),
+    (f"{LEARN} --targets sequences.npy --train 2 --test 1", r"targets 'sequences.npy' have shape \(3, 2, 4\)"),
+    (f"{LEARN} --targets infinite.npy --train 2 --test 1", "the targets 'infinite.npy' hold 1 NaN or infinite"),
+    (f"{LEARN} --targets short.csv --train 3 --test 0", "'short.csv' have 2 rows, but --train 3"),
+    (f"{LEARN} --targets z.csv --train 2 --test 1", r"targets have shape \(2, 2\)"),
+    (f"{TASK} --steps 0", "steps=0 must be a positive integer"),
+    (f"{TASK} --steps 1.5", "--steps"),
+    (f"{TASK} --samples 1", "samples=1 must be at least 2"),
+    (f"{TASK} --widths 8,16 --samples 4 --minutes 1", "leave --samples out"),
+    (f"{TASK} --minutes 0", "minutes=0.0 must be a positive number"),
+    (f"{TASK} --widths 16", r"widths \[16\] must be at least two increasing"),
+    (f"{TASK} --learning-rate 0", "learning_rate=.* must be positive"),
+    (f"{TASK} --learning-rate nan", "learning_rate=nan is not a finite real number"),
+    (f"{TASK} --loss hinge", "'hinge' does not depend on F"),
+    (f"{TASK} --loss logistic", "no learning rate is given, and none can be chosen"),
+    (f"{TASK} --loss cross_entropy", "cross-entropy needs several outputs"),
+    (f'{TASK} --loss "F*{HOSTILE}"', "is no function known here"),
+    (f"{TASK} --rho half", "--rho: 'half' is no rational number"),
+    (f"{TASK} --rho 0..1/0", "--rho: '1/0' is no rational number"),
+    (f"{TASK} --rho 1..0", "--rho '1..0' holds 0 numbers"),
+    (f"{TASK} --rho 0..99/1/4", "--rho '0..99/1/4' holds 397 numbers, from 1 to 64"),
+    (f"{TASK} --kappa 0..1/2/0", "--kappa"),
+    (f'{TASK} --kappa "{HOSTILE}"', "is no rational number"),
+    (f"{TASK} --growth -1", "growth=-1 must be a nonnegative number of steps"),
+    (f"{TASK} --momentum 1", "momentum=1.0 must be at least 0 and less than 1"),
+    (f"{TASK} --weight-decay -1", "weight_decay=-1.0 must not be negative"),
+    (f"{TASK} --seed -1", "seed=-1 must be a nonnegative integer"),
+    (f"{TASK} --margin nan", "margin=nan must be a positive number"),
+    (f"{TASK} --patience -1", "patience=-1.0 must be a nonnegative number"),
+    (f"{TASK} --workers 0", "workers=0 must be an integer from 1 to"),
+    (f"{TASK} --out net.py", "'net.py' is a file; give a folder"),
     # where the results go
     ("derive mlp --out net.py", "'net.py' is a file; give a folder"),
     ("derive mlp --out net.py/results", "is a file; give a folder"),
@@ -128,7 +171,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("command", "message"), WRONG, ids=[command for command, _ in WRONG])
 def test_whatever_cannot_be_run_is_one_line_and_exit_code_2(run, place, command, message):
-    results = command.startswith(("derive", "verify")) and "--out" not in command
+    results = command.startswith(("derive", "verify", "linearity")) and "--out" not in command
     before = snapshot(place)
     code, out, err = run(command + (" --out results --json" if results else ""))
     assert (code, out) == (2, "")

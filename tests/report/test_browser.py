@@ -146,3 +146,21 @@ def test_the_picture_shows_something(seen):
     assert 0.3 * counts.sum() < counts.max() < 0.97 * counts.sum()
     ink = image @ [65536, 256, 1] != colors[counts.argmax()]
     assert all(band.sum() > 500 for band in np.array_split(ink, 4))
+
+
+@chromium_only
+def test_the_page_of_linear_learning_is_whole_silent_and_not_cut_off(tmp_path):
+    """Seven learning rates, so that its table is as wide as by default."""
+    data = np.random.default_rng(0).standard_normal((3, 4))
+    program = tp.trace(net, inputs=3)
+    rates = {"learning_rate": 0.5, "rhos": [i / 4 for i in range(-4, 3)], "patience": 0, "growth": 4}
+    sizes = {"steps": 2, "widths": (8, 16, 32), "samples": 4, "progress": False, "name": "a net of two layers"}
+    page = tp.linearity(program, data, [1.0, -1.0], **rates, **sizes).save(tmp_path) / "linearity.html"
+    text = page.read_text(encoding="utf-8")
+    page.write_text(text.replace("</body>", f"{MEASURED}</body>"), encoding="utf-8")
+    seen = visit(page, tmp_path)
+    assert seen.console == []
+    assert "<title>a net of two layers: does it learn linearly?</title>" in seen.document
+    assert seen.document.count("<svg") == seen.document.count("</svg>") == 3
+    assert re.search(r'data-cut="([^"]*)"', seen.document)[1] == ""
+    assert re.search(r'data-loaded="([^"]*)"', seen.document)[1] == ""
