@@ -13,13 +13,14 @@ from threading import local
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorprog.program import Input, MatMul, Matrix, Program
+from tensorprog.program import MatMul, Matrix, Program
 from tensorprog.readings.arena import Arena
 from tensorprog.readings.blockwise import Blockwise
+from tensorprog.readings.bulk import Bulk
 from tensorprog.readings.draws import Array, entry_scale, shape, stream
 from tensorprog.readings.evaluate import Value
 from tensorprog.readings.joint import Joint
-from tensorprog.readings.realise import cut, realise, wanted
+from tensorprog.readings.realise import cut, realise
 from tensorprog.readings.revealed import Revealed
 from tensorprog.readings.sweep import plan, run_stages
 from tensorprog.readings.team import Team, cores
@@ -81,12 +82,13 @@ def sample_exact(
                     matrix.team = team
         return found
 
-    given = {*program.parameters, *(x for x, node in program.nodes.items() if isinstance(node, Input))}
-    planned = plan(program.nodes, program.types, wanted(joint), given) if large else None
+    planned = plan(joint.operations, program.types, joint.wanted, joint.given) if large else None
 
     def execute(values: MutableMapping[str, Value]) -> None:
         assert planned is not None
-        run_stages(program.nodes, program.types, planned, values, width, d0, team, memory.arena)
+        fused, arena = joint.fusion, memory.arena
+        bulk = None if fused is None else Bulk(fused, 1, width, d0, dtype, arena.empty)
+        run_stages(joint.operations, program.types, planned, values, width, d0, team, arena, bulk)
 
     with Team(threads or cores()) as team:
         parts = cut(samples, batch_size(width), 1 if large else team.size)
