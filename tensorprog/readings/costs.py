@@ -7,12 +7,13 @@ same, and there only their ratio does.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
-from tensorprog.program import Free, MatMul, Matrix, Program, operands
+from tensorprog.program import Free, MatMul, Matrix, Program, Vector, operands
 from tensorprog.readings.draws import shape
 from tensorprog.readings.spectral import depends_on
 
@@ -80,10 +81,9 @@ def fastest(program: Program, width: int, d0: int, batch: int) -> str:
 
 def memory(program: Program, width: int, d0: int, method: str) -> int:
     """Bytes that one sample needs at the peak, about: its matrices or spans, and its vectors."""
-    vectors = sum(
-        prod(shape(program, name, width, d0)) for name, kind in program.types.items() if not isinstance(kind, Matrix)
-    )
     if method == "dense":
+        sizes = Counter(kind.width for kind in program.types.values() if isinstance(kind, Vector))
+        vectors = sum(count * side.at(width, d0) for side, count in sizes.items())
         return BYTES * (sum(use.rows * use.cols for use in uses(program, width, d0)) + vectors)
     spans = sum(sum(use.spans) * (use.rows + use.cols) for use in uses(program, width, d0))
     stored = sum(

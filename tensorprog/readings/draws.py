@@ -73,7 +73,7 @@ def check_width(program: Program, width: object) -> int:
         raise SamplingError(f"width={width!r} must be a positive integer")
     for name, kind in program.types.items():
         for side in _widths(kind):
-            if side.growing and (side.ratio * int(width)).denominator != 1:
+            if side.growing and side.ratio.denominator > 1 and (side.ratio * int(width)).denominator != 1:
                 raise SamplingError(
                     f"width {width} gives node {name!r} {side.ratio}·{width} coordinates; use a multiple of "
                     f"{side.ratio.denominator}"

@@ -23,7 +23,7 @@ from tensorprog.readings.joint import Joint
 from tensorprog.readings.realise import cut, realise
 from tensorprog.readings.revealed import Revealed
 from tensorprog.readings.sweep import plan, run_stages
-from tensorprog.readings.team import Team, cores
+from tensorprog.readings.team import Team, blas, cores
 
 BATCH_NUMBERS = 16_384  # coordinates of a vector batch
 LARGE = 32_768  # from this width on samples go one by one, in blocks of coordinates that threads share
@@ -90,7 +90,7 @@ def sample_exact(
         bulk = None if fused is None else Bulk(fused, 1, width, d0, dtype, arena.empty)
         run_stages(joint.operations, program.types, planned, values, width, d0, team, arena, bulk)
 
-    with Team(threads or cores()) as team:
+    with Team(threads or cores()) as team, blas().limit(limits=1, user_api="blas"):
         parts = cut(samples, batch_size(width), 1 if large else team.size)
         return realise(joint, data, width, parts, seed, dtype, matrices, team, execute if large else None)
 

@@ -166,8 +166,10 @@ class _Order:
         return found
 
     def key(self, name: str, grouped: bool) -> tuple[int, bool, int, bool, int]:
-        product = isinstance(self.drafts[name], MatMul)
-        return self.stage[name], not product, self.level[name], not grouped, self.position[name]
+        """Sorts the nodes topologically, groups together, products with matrices in the order of the program."""
+        if isinstance(self.drafts[name], MatMul):
+            return self.stage[name], False, 0, False, self.position[name]
+        return self.stage[name], True, self.level[name], not grouped, self.position[name]
 
 
 def connected(items: Iterable[str], ends: Callable[[str], Sequence[Hashable]]) -> list[list[str]]:

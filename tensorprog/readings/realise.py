@@ -75,11 +75,8 @@ def realise(
     if execute is None and team.size > 1 and len(batches) > 1:
         with blas().limit(limits=1, user_api="blas"):
             results = team.each(len(batches), lambda i: one(batches[i]))
-    elif execute is None:
-        results = [one(batch) for batch in batches]
     else:
-        with blas().limit(limits=1, user_api="blas"):
-            results = [one(batch) for batch in batches]
+        results = [one(batch) for batch in batches]
     return np.concatenate(results, axis=1)
 
 
