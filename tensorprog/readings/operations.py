@@ -29,7 +29,7 @@ class Weights:
         """(batch, rows, columns) from the scalars (batch, places)."""
         found: Array = (self.values * float(n) ** self.powers).astype(scalars.dtype)[None]
         for factor in self.factors:
-            found = found * scalars[:, factor]
+            found = found * np.take(scalars, factor, axis=1)  # in the order of memory that gemm needs
         return found
 
 
