@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
-from tensorprog.program import Free, MatMul, Matrix, Program, Vector, operands
+from tensorprog.program import Free, Matrix, Program, Vector, operands
 from tensorprog.readings.draws import shape
 from tensorprog.readings.spectral import depends_on
 
@@ -48,10 +48,10 @@ class Use:
 def uses(program: Program, width: int, d0: int) -> list[Use]:
     """The matrices of a program; products that a spectral norm repeats count as often as it takes, typically."""
     nodes = program.nodes
-    moving = depends_on(nodes, {x for x, v in nodes.items() if isinstance(v, Free)}, lambda x: operands(nodes[x]))
+    moving = depends_on(nodes, set(program.free.values()), lambda x: operands(nodes[x]))
     counts: dict[tuple[str, bool], int] = {}
-    for name, node in nodes.items():
-        if isinstance(node, MatMul) and not isinstance(nodes[node.matrix], Free):
+    for name, node in program.products.items():
+        if not isinstance(nodes[node.matrix], Free):
             key = node.matrix, node.transpose
             counts[key] = counts.get(key, 0) + (ITERATIONS if name in moving else 1)
     found = []
@@ -86,9 +86,7 @@ def memory(program: Program, width: int, d0: int, method: str) -> int:
         vectors = sum(count * side.at(width, d0) for side, count in sizes.items())
         return BYTES * (sum(use.rows * use.cols for use in uses(program, width, d0)) + vectors)
     spans = sum(sum(use.spans) * (use.rows + use.cols) for use in uses(program, width, d0))
-    stored = sum(
-        prod(shape(program, node.vector, width, d0)) for node in program.nodes.values() if isinstance(node, MatMul)
-    )
+    stored = sum(prod(shape(program, node.vector, width, d0)) for node in program.products.values())
     return BYTES * (spans + 3 * stored)
 
 

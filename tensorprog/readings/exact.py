@@ -13,7 +13,7 @@ from threading import local
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorprog.program import MatMul, Matrix, Program
+from tensorprog.program import Matrix, Program
 from tensorprog.readings.arena import Arena
 from tensorprog.readings.blockwise import Blockwise
 from tensorprog.readings.bulk import Bulk
@@ -59,7 +59,7 @@ def sample_exact(
     """
     program, d0 = joint.program, data.shape[-1]
     expected = products(program)
-    places = {x: i for i, x in enumerate(x for x, node in program.nodes.items() if isinstance(node, MatMul))}
+    places = {x: i for i, x in enumerate(program.products)}
     large = width >= LARGE
     memory = memory or Memory()
 
@@ -98,8 +98,8 @@ def sample_exact(
 def products(program: Program) -> dict[str, tuple[int, int]]:
     """How many products with each matrix, and with its transpose, a program has."""
     found = {name: [0, 0] for name, kind in program.types.items() if isinstance(kind, Matrix)}
-    for node in program.nodes.values():
-        if isinstance(node, MatMul) and node.matrix in found:
+    for node in program.products.values():
+        if node.matrix in found:
             found[node.matrix][node.transpose] += 1
     return {name: (counts[0], counts[1]) for name, counts in found.items()}
 

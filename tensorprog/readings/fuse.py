@@ -70,14 +70,18 @@ def _with_sums(
     nodes: Mapping[str, Instruction], types: Mapping[str, Type], targets: Collection[str]
 ) -> dict[str, Instruction | Sum]:
     """The nodes that the targets need when long linear combinations read products' factors instead of the products."""
-    uses = Counter(x for node in nodes.values() for x in operands(node))
-    uses.update(targets)
+    uses = Counter(targets)
+    elsewhere = Counter(targets)  # uses by anything but long sums
+    for node in nodes.values():
+        uses.update(operands(node))
+        if not isinstance(node, LinComb) or len(node.terms) < TERMS:
+            elsewhere.update(operands(node))
     own = {name for name, node in nodes.items() if isinstance(node, MatMul)}  # of one sum only: would keep sums apart
 
     def factors(name: str) -> tuple[str, ...]:
-        """A product that nothing else reads, as its factors."""
+        """A product that long sums alone read, or one reader, as its factors."""
         node = nodes[name]
-        if not isinstance(node, Multiply) or uses[name] > 1:
+        if not isinstance(node, Multiply) or (uses[name] > 1 and elsewhere[name]):
             return (name,)
         return tuple(x for arg in node.args for x in (factors(arg) if isinstance(types[arg], Scalar) else (arg,)))
 
