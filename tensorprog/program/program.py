@@ -17,7 +17,7 @@ import networkx as nx
 
 from tensorprog.errors import ProgramError
 from tensorprog.program.checks import check_free, check_output, check_slot, infer
-from tensorprog.program.instructions import Free, Input, Instruction, MatMul, Parameter, ancestors, operands
+from tensorprog.program.instructions import Constant, Free, Input, Instruction, MatMul, Parameter, ancestors, operands
 from tensorprog.program.types import Coefficient, Matrix, Type, Vector, Width
 
 
@@ -113,6 +113,12 @@ class Program:
     def parameters(self) -> Mapping[str, Parameter]:
         """The Gaussian parameters by name."""
         return MappingProxyType({name: node for name, node in self.nodes.items() if isinstance(node, Parameter)})
+
+    @cached_property
+    def leaves(self) -> Mapping[str, Instruction]:
+        """What reads no other value by name: inputs, parameters, free directions and constants."""
+        kinds = Input | Parameter | Free | Constant
+        return MappingProxyType({name: node for name, node in self.nodes.items() if isinstance(node, kinds)})
 
     @cached_property
     def products(self) -> Mapping[str, MatMul]:

@@ -47,7 +47,7 @@ class Bulk:
                 values[name] = row
 
     def products(self, gram: Gram, values: Mapping[str, Any], part: slice = WHOLE) -> Array:
-        """Sums over coordinates of row · column, (batch, rows, columns); `part` of them where values are of that part."""
+        """Sums over coordinates of row · column, (batch, rows, columns); values are of that `part` of them."""
         rows, cols = self._stacked(gram.rows, values, part), self._stacked(gram.cols, values, part)
         if gram.rows.names == gram.cols.names:
             cols = cols.copy()  # numpy hands x @ x.T to a routine that is many times slower here

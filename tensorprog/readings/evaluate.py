@@ -14,7 +14,7 @@ import numpy as np
 from tensorprog.program import Apply, Constant, Instruction, LinComb, MatMul, Moment, Multiply
 from tensorprog.readings.bulk import WHOLE, Bulk
 from tensorprog.readings.draws import Array
-from tensorprog.readings.operations import Blend, Gram, Operation, Total, writes
+from tensorprog.readings.operations import Blend, Gram, Operation, Total
 from tensorprog.readings.revealed import Revealed
 from tensorprog.readings.schedule import Step
 
@@ -62,20 +62,22 @@ def run(
 def run_one(
     name: str, operation: Operation, values: MutableMapping[str, Value], n: int, length: int | None, bulk: Bulk | None
 ) -> None:
-    """Compute what one operation that is not a matrix product writes; lengths as in `run`."""
-    if not isinstance(operation, Gram | Blend | Total):
-        values[name] = compute(operation, values, n, length)
-    else:
+    """Compute what one operation that is not a matrix product writes; length as in `compute`."""
+    if isinstance(operation, Gram | Blend | Total):
         assert bulk is not None
         if isinstance(operation, Gram):
-            products = bulk.products(operation, values)
-            bulk.averages(operation, products, _array(values, operation.rows.names[0]).shape[-1], values)
+            length = _array(values, operation.rows.names[0]).shape[-1]
+            bulk.averages(operation, bulk.products(operation, values), length, values)
         elif isinstance(operation, Total):
             values[name] = bulk.weights(operation).sum(axis=(1, 2))
+            bulk.keep([name], values)
         else:
             values.update(blended(operation, bulk.weights(operation), values, n, bulk))
-    if bulk is not None:
-        bulk.keep(writes(name, operation), values)
+            bulk.keep(operation.names, values)
+    else:
+        values[name] = compute(operation, values, n, length)
+        if bulk is not None:
+            bulk.keep([name], values)
 
 
 def blended(
@@ -115,7 +117,7 @@ def multiply_matrix(matrix: Value, vectors: Sequence[Value], transpose: bool, na
 
 
 def compute(node: Instruction, values: Mapping[str, Value], n: int, length: int | None) -> Array:
-    """The value of one instruction that is not a matrix product."""
+    """The value of one instruction that is not a matrix product; length: of a vector constant."""
 
     def arrays(names: Sequence[str]) -> list[Array]:
         found = [_array(values, x) for x in names]

@@ -97,7 +97,7 @@ def sample_exact(
 
 def products(program: Program) -> dict[str, tuple[int, int]]:
     """How many products with each matrix, and with its transpose, a program has."""
-    found = {name: [0, 0] for name, kind in program.types.items() if isinstance(kind, Matrix)}
+    found = {name: [0, 0] for name in program.leaves if isinstance(program.types[name], Matrix)}
     for node in program.products.values():
         if node.matrix in found:
             found[node.matrix][node.transpose] += 1

@@ -25,7 +25,7 @@ Term = tuple[Coefficient, tuple[str, ...], str | None]
 
 @dataclass(frozen=True, eq=False)
 class Fusion:
-    """Operations in topological order; scalars with their places (0 is the constant 1); vectors kept as rows of families."""
+    """Operations in topological order; places of scalars (0 is that of the constant 1); rows of vectors in families."""
 
     nodes: Mapping[str, Operation]
     places: Mapping[str, int]
@@ -151,7 +151,8 @@ class _Order:
         found = []
         for names in self._classes(Moment):
             pairs = {name: self.pair(name) for name in names}
-            for group in connected(names, lambda name: [("row", pairs[name][0]), ("column", pairs[name][1])]):
+            ends = {name: [("row", one), ("column", other)] for name, (one, other) in pairs.items()}
+            for group in connected(names, ends.__getitem__):
                 rows, cols = ({pairs[name][side] for name in group} for side in (0, 1))
                 if len(group) >= max(PAIRS, FILLED * len(rows) * len(cols)):
                     found.append(group)

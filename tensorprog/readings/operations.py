@@ -1,7 +1,8 @@
 """What the numeric readings carry out: the instructions, and some that do in one product what many of them do.
 
-A network after some gradient steps is thousands of averages ⟨x_i, y_j⟩ and of sums Σ_j s_ij y_j over the same few vectors;
-as Gram matrices and products with stacked vectors they cost a gemm each. `fuse` finds them, `bulk` holds their numbers.
+A network after some gradient steps is thousands of averages ⟨x_i, y_j⟩ and of sums Σ_j s_ij y_j over the same few
+vectors; as Gram matrices and products with stacked vectors they cost a gemm each. `fuse` finds them, `bulk` holds their
+numbers.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from tensorprog.readings.draws import Array
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Weights:
-    """value · n^power · Π_k scalar[factor_k], arrays (rows, columns); factors are places of scalars, 0 that of the one."""
+    """value · n^power · Π_k scalar[factor_k], arrays (rows, columns); factors are places of scalars, 0 that of 1."""
 
     values: NDArray[np.float64]
     powers: NDArray[np.float64]

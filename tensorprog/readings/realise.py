@@ -84,7 +84,7 @@ def constant_lengths(program: Program, width: int, d0: int) -> dict[str, int]:
     """Coordinates of vector constants."""
     return {
         name: node.width.at(width, d0)
-        for name, node in program.nodes.items()
+        for name, node in program.leaves.items()
         if isinstance(node, Constant) and node.width is not None
     }
 
