@@ -121,21 +121,24 @@ class Builder:
         return self.scaled(coefficient, core)
 
     def scaled(self, coefficient: Coefficient, value: Value) -> Value:
-        return value if coefficient == ONE else self.lincomb([(coefficient, value)])
+        return value if coefficient is ONE or coefficient == ONE else self.lincomb([(coefficient, value)])
 
     def add(self, *args: Value) -> Value:
         return self.lincomb((ONE, arg) for arg in args)
 
     def lincomb(self, terms: Terms) -> Value:
         """Σ coefficient · operand, with equal operands collected and multiples of multiples flattened."""
-        collected: dict[tuple[str, Fraction], Fraction] = {}
+        collected: dict[tuple[str, int, int], Coefficient] = {}
         for coefficient, value in terms:
-            if value is None or coefficient.value == 0 or self.nodes[value] == ZERO:
+            if value is None or not coefficient.value or self._is_zero(value):
                 continue
             inner, core = self._split(value)
-            key = (core, coefficient.power + inner.power)
-            collected[key] = collected.get(key, Fraction(0)) + coefficient.value * inner.value
-        result = tuple((Coefficient(v, power), core) for (core, power), v in sorted(collected.items()) if v)
+            product = coefficient * inner
+            key = (core, product.power.numerator, product.power.denominator)
+            known = collected.get(key)
+            collected[key] = Coefficient(known.value + product.value, product.power) if known else product
+        found = [(c, core) for (core, _, _), c in collected.items() if c.value]
+        result = tuple(sorted(found, key=lambda term: (term[1], term[0].power))) if len(found) > 1 else tuple(found)
         if not result:
             return None
         if len(result) == 1:
@@ -224,6 +227,10 @@ class Builder:
         if isinstance(node, LinComb) and len(node.terms) == 1:
             return node.terms[0]
         return ONE, value
+
+    def _is_zero(self, value: str) -> bool:
+        node = self.nodes[value]
+        return isinstance(node, Constant) and node == ZERO
 
     def _factors(self, args: Iterable[Value]) -> tuple[Coefficient, list[str] | None]:
         coefficient, factors = ONE, []

@@ -23,6 +23,7 @@ from tensorprog.program.types import DATA, Coefficient, Matrix, Scalar, Type, Ve
 
 RESERVED = re.compile(r"n|t|E|limit|z\d+|[eL]_\d+|K_\w+")
 """Names that equations give to something else."""
+SCALAR = Scalar()
 
 
 def infer(name: str, instruction: Instruction, types: Mapping[str, Type]) -> Type:
@@ -39,11 +40,11 @@ def infer(name: str, instruction: Instruction, types: Mapping[str, Type]) -> Typ
             if rows is not None and cols is not None:
                 return Matrix(rows, cols)
             side = rows or cols
-            return Scalar() if side is None else Vector(side)
+            return SCALAR if side is None else Vector(side)
         case Free(parameter):
             return types[parameter]
         case Constant(width=width):
-            return Scalar() if width is None else Vector(width)
+            return SCALAR if width is None else Vector(width)
         case MatMul():
             return _matmul(name, instruction, types)
         case Apply(function, order, args):
@@ -63,7 +64,7 @@ def infer(name: str, instruction: Instruction, types: Mapping[str, Type]) -> Typ
                     f"node {name!r} averages {', '.join(args)} over coordinates, but none of them is a vector: "
                     "a scalar where a vector is needed; drop the mean or pass a vector"
                 )
-            return Scalar()
+            return SCALAR
 
 
 def check_leaf(name: str, instruction: Instruction, nodes: Mapping[str, Instruction]) -> None:
@@ -154,10 +155,12 @@ def _matmul(name: str, instruction: MatMul, types: Mapping[str, Type]) -> Vector
 def _broadcast(name: str, args: tuple[str, ...], types: Mapping[str, Type]) -> Type:
     if not args:
         raise ProgramError(f"node {name!r} has no operands; drop it or give it at least one")
-    result: Type = Scalar()
+    result: Type = SCALAR
     first = ""
     for arg in args:
         kind = types[arg]
+        if kind is SCALAR or kind is result:
+            continue
         if isinstance(kind, Matrix):
             raise ProgramError(f"node {name!r} uses the matrix {arg!r} as a vector; multiply it by a vector first")
         if isinstance(kind, Vector):

@@ -105,17 +105,13 @@ Instruction = Input | Parameter | Free | Constant | MatMul | Apply | Multiply | 
 
 def operands(instruction: Instruction) -> tuple[str, ...]:
     """Names of the nodes an instruction reads, in argument order."""
-    match instruction:
-        case MatMul(matrix, vector):
-            return (matrix, vector)
-        case Apply(args=args) | Multiply(args) | Moment(args):
-            return args
-        case LinComb(terms):
-            return tuple(name for _, name in terms)
-        case Free(parameter):
-            return (parameter,)
-        case _:
-            return ()
+    if isinstance(instruction, Multiply | Moment | Apply):
+        return instruction.args
+    if isinstance(instruction, LinComb):
+        return tuple([name for _, name in instruction.terms])
+    if isinstance(instruction, MatMul):
+        return (instruction.matrix, instruction.vector)
+    return (instruction.parameter,) if isinstance(instruction, Free) else ()
 
 
 def renamed(instruction: Instruction, name: Callable[[str], str]) -> Instruction:

@@ -17,8 +17,8 @@ import networkx as nx
 
 from tensorprog.errors import ProgramError
 from tensorprog.program.checks import check_leaf, check_output, check_slot, infer
-from tensorprog.program.instructions import Free, Input, Instruction, Parameter, ancestors, operands
-from tensorprog.program.types import Coefficient, Type, Vector
+from tensorprog.program.instructions import Constant, Free, Input, Instruction, MatMul, Parameter, ancestors, operands
+from tensorprog.program.types import Coefficient, Matrix, Type, Vector, Width
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +113,29 @@ class Program:
     def parameters(self) -> Mapping[str, Parameter]:
         """The Gaussian parameters by name."""
         return MappingProxyType({name: node for name, node in self.nodes.items() if isinstance(node, Parameter)})
+
+    @cached_property
+    def leaves(self) -> Mapping[str, Instruction]:
+        """What reads no other value by name: inputs, parameters, free directions and constants."""
+        kinds = Input | Parameter | Free | Constant
+        return MappingProxyType({name: node for name, node in self.nodes.items() if isinstance(node, kinds)})
+
+    @cached_property
+    def products(self) -> Mapping[str, MatMul]:
+        """The products of a matrix and a vector by name."""
+        return MappingProxyType({name: node for name, node in self.nodes.items() if isinstance(node, MatMul)})
+
+    @cached_property
+    def widths(self) -> Mapping[Width, str]:
+        """The widths of its vectors and matrices, each with the first node that has it."""
+        found: dict[Width, str] = {}
+        for name, kind in self.types.items():
+            if isinstance(kind, Vector):
+                found.setdefault(kind.width, name)
+            elif isinstance(kind, Matrix):
+                found.setdefault(kind.rows, name)
+                found.setdefault(kind.cols, name)
+        return MappingProxyType(found)
 
     @cached_property
     def inputs(self) -> int:

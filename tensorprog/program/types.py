@@ -77,6 +77,9 @@ class Coefficient:
     value: Fraction = Fraction(1)
     power: Fraction = Fraction(0)
 
+    def __hash__(self) -> int:
+        return hash((self.value.numerator, self.value.denominator, self.power.numerator, self.power.denominator))
+
     def __pow__(self, exponent: int | float | Fraction) -> Coefficient:
         power = exact(exponent)
         if self.value != 1 and power.denominator != 1:
@@ -84,8 +87,10 @@ class Coefficient:
         return Coefficient(Fraction(self.value ** int(power) if self.value != 1 else 1), self.power * power)
 
     def __mul__(self, other: object) -> Coefficient:
+        if other is ONE:
+            return self
         if isinstance(other, Coefficient):
-            return Coefficient(self.value * other.value, self.power + other.power)
+            return other if self is ONE else Coefficient(self.value * other.value, self.power + other.power)
         if isinstance(other, int | float | Fraction):
             return Coefficient(self.value * exact(other), self.power)
         return NotImplemented

@@ -7,12 +7,13 @@ same, and there only their ratio does.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
-from tensorprog.program import Free, MatMul, Matrix, Program, operands
+from tensorprog.program import Free, Matrix, Program, Vector, operands
 from tensorprog.readings.draws import shape
 from tensorprog.readings.spectral import depends_on
 
@@ -47,10 +48,10 @@ class Use:
 def uses(program: Program, width: int, d0: int) -> list[Use]:
     """The matrices of a program; products that a spectral norm repeats count as often as it takes, typically."""
     nodes = program.nodes
-    moving = depends_on(nodes, {x for x, v in nodes.items() if isinstance(v, Free)}, lambda x: operands(nodes[x]))
+    moving = depends_on(nodes, set(program.free.values()), lambda x: operands(nodes[x]))
     counts: dict[tuple[str, bool], int] = {}
-    for name, node in nodes.items():
-        if isinstance(node, MatMul) and not isinstance(nodes[node.matrix], Free):
+    for name, node in program.products.items():
+        if not isinstance(nodes[node.matrix], Free):
             key = node.matrix, node.transpose
             counts[key] = counts.get(key, 0) + (ITERATIONS if name in moving else 1)
     found = []
@@ -80,15 +81,12 @@ def fastest(program: Program, width: int, d0: int, batch: int) -> str:
 
 def memory(program: Program, width: int, d0: int, method: str) -> int:
     """Bytes that one sample needs at the peak, about: its matrices or spans, and its vectors."""
-    vectors = sum(
-        prod(shape(program, name, width, d0)) for name, kind in program.types.items() if not isinstance(kind, Matrix)
-    )
     if method == "dense":
+        sizes = Counter(kind.width for kind in program.types.values() if isinstance(kind, Vector))
+        vectors = sum(count * side.at(width, d0) for side, count in sizes.items())
         return BYTES * (sum(use.rows * use.cols for use in uses(program, width, d0)) + vectors)
     spans = sum(sum(use.spans) * (use.rows + use.cols) for use in uses(program, width, d0))
-    stored = sum(
-        prod(shape(program, node.vector, width, d0)) for node in program.nodes.values() if isinstance(node, MatMul)
-    )
+    stored = sum(prod(shape(program, node.vector, width, d0)) for node in program.products.values())
     return BYTES * (spans + 3 * stored)
 
 

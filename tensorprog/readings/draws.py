@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tensorprog.errors import SamplingError
-from tensorprog.program import Matrix, Parameter, Program, Vector, Width
+from tensorprog.program import Matrix, Parameter, Program, Vector
 
 Array = NDArray[np.floating]
 
@@ -71,17 +71,10 @@ def check_width(program: Program, width: object) -> int:
     """A positive integer at which every ratio·n is an integer, or a SamplingError that says which is not."""
     if isinstance(width, bool) or not isinstance(width, int | np.integer) or width < 1:
         raise SamplingError(f"width={width!r} must be a positive integer")
-    for name, kind in program.types.items():
-        for side in _widths(kind):
-            if side.growing and (side.ratio * int(width)).denominator != 1:
-                raise SamplingError(
-                    f"width {width} gives node {name!r} {side.ratio}·{width} coordinates; use a multiple of "
-                    f"{side.ratio.denominator}"
-                )
+    for side, name in program.widths.items():
+        if side.growing and (side.ratio * int(width)).denominator != 1:
+            raise SamplingError(
+                f"width {width} gives node {name!r} {side.ratio}·{width} coordinates; use a multiple of "
+                f"{side.ratio.denominator}"
+            )
     return int(width)
-
-
-def _widths(kind: object) -> tuple[Width, ...]:
-    if isinstance(kind, Matrix):
-        return kind.rows, kind.cols
-    return (kind.width,) if isinstance(kind, Vector) else ()

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from tensorprog.program import Apply, Constant, Instruction, LinComb, MatMul, Moment, Multiply
+from tensorprog.readings.bulk import WHOLE, Bulk
 from tensorprog.readings.draws import Array
+from tensorprog.readings.operations import Blend, Gram, Operation, Total
 from tensorprog.readings.revealed import Revealed
 from tensorprog.readings.schedule import Step
 
@@ -29,27 +31,74 @@ Value = Array | LowRank | Revealed
 
 
 def run(
-    nodes: Mapping[str, Instruction],
+    nodes: Mapping[str, Operation],
     steps: Sequence[Step],
     values: MutableMapping[str, Value],
     n: int,
     lengths: Mapping[str, int],
+    bulk: Bulk | None = None,
 ) -> None:
     """Carry out the steps in place: `values` gains what they compute and loses what they release.
 
-    `lengths` are the coordinates of vector constants, the only vectors without an operand.
+    `lengths` are the coordinates of vector constants, the only vectors without an operand. `bulk`: of fused programs.
     """
+    if bulk is not None:
+        bulk.keep(list(values), values)
     for step in steps:
         first = nodes[step.nodes[0]]
         if isinstance(first, MatMul):
             vectors = [values[node.vector] for node in map(nodes.__getitem__, step.nodes) if isinstance(node, MatMul)]
             products = multiply_matrix(values[first.matrix], vectors, first.transpose, step.nodes)
             values.update(zip(step.nodes, products, strict=True))
+            if bulk is not None:
+                bulk.keep(step.nodes, values)
         else:
             for name in step.nodes:
-                values[name] = compute(nodes[name], values, n, lengths.get(name))
+                run_one(name, nodes[name], values, n, lengths.get(name), bulk)
         for name in step.release:
-            del values[name]
+            values.pop(name, None)
+
+
+def run_one(
+    name: str, operation: Operation, values: MutableMapping[str, Value], n: int, length: int | None, bulk: Bulk | None
+) -> None:
+    """Compute what one operation that is not a matrix product writes; length as in `compute`."""
+    if isinstance(operation, Gram | Blend | Total):
+        assert bulk is not None
+        if isinstance(operation, Gram):
+            length = _array(values, operation.rows.names[0]).shape[-1]
+            bulk.averages(operation, bulk.products(operation, values), length, values)
+        elif isinstance(operation, Total):
+            values[name] = bulk.weights(operation).sum(axis=(1, 2))
+            bulk.keep([name], values)
+        else:
+            values.update(blended(operation, bulk.weights(operation), values, n, bulk))
+            bulk.keep(operation.names, values)
+    else:
+        values[name] = compute(operation, values, n, length)
+        if bulk is not None:
+            bulk.keep([name], values)
+
+
+def blended(
+    blend: Blend, weights: Array, values: Mapping[str, Value], n: int, bulk: Bulk, part: slice = WHOLE
+) -> dict[str, Array]:
+    """The vectors that a blend writes; `values` are of that part of the coordinates."""
+    sums = bulk.blended(blend, weights, values, part)
+    found = {}
+    for i, (name, base) in enumerate(zip(blend.names, blend.bases, strict=True)):
+        found[name] = sums[:, i] if base is None else sums[:, i] + _columns(compute(base, values, n, None))
+    return found
+
+
+def _columns(x: Array) -> Array:
+    return x[:, None] if x.ndim == 1 else x
+
+
+def _array(values: Mapping[str, Value], name: str) -> Array:
+    value = values[name]
+    assert isinstance(value, np.ndarray)
+    return value
 
 
 def multiply_matrix(matrix: Value, vectors: Sequence[Value], transpose: bool, names: Sequence[str]) -> list[Array]:
@@ -73,16 +122,11 @@ def dtype_of(values: Mapping[str, Value]) -> np.dtype[np.floating]:
 
 
 def compute(node: Instruction, values: Mapping[str, Value], n: int, length: int | None) -> Array:
-    """The value of one instruction that is not a matrix product."""
-
-    def get(name: str, vector: bool) -> Array:
-        value = values[name]
-        assert isinstance(value, np.ndarray)
-        return value[:, None] if vector and value.ndim == 1 else value
+    """The value of one instruction that is not a matrix product; length: of a vector constant."""
 
     def arrays(names: Sequence[str]) -> list[Array]:
-        vector = any(get(x, False).ndim == 2 for x in names)
-        return [get(x, vector) for x in names]
+        found = [_array(values, x) for x in names]
+        return [_columns(x) for x in found] if any(x.ndim == 2 for x in found) else found
 
     match node:
         case Constant(coefficient):

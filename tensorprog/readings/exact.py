@@ -13,16 +13,17 @@ from threading import local
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorprog.program import Input, MatMul, Matrix, Program
+from tensorprog.program import Matrix, Program
 from tensorprog.readings.arena import Arena
 from tensorprog.readings.blockwise import Blockwise
+from tensorprog.readings.bulk import Bulk
 from tensorprog.readings.draws import Array, entry_scale, shape, stream
 from tensorprog.readings.evaluate import Value
 from tensorprog.readings.joint import Joint
-from tensorprog.readings.realise import cut, realise, wanted
+from tensorprog.readings.realise import cut, realise
 from tensorprog.readings.revealed import Revealed
 from tensorprog.readings.sweep import plan, run_stages
-from tensorprog.readings.team import Team, cores
+from tensorprog.readings.team import Team, blas, cores
 
 BATCH_NUMBERS = 16_384  # coordinates of a vector batch
 LARGE = 32_768  # from this width on samples go one by one, in blocks of coordinates that threads share
@@ -58,7 +59,7 @@ def sample_exact(
     """
     program, d0 = joint.program, data.shape[-1]
     expected = products(program)
-    places = {x: i for i, x in enumerate(x for x, node in program.nodes.items() if isinstance(node, MatMul))}
+    places = {x: i for i, x in enumerate(program.products)}
     large = width >= LARGE
     memory = memory or Memory()
 
@@ -81,23 +82,24 @@ def sample_exact(
                     matrix.team = team
         return found
 
-    given = {*program.parameters, *(x for x, node in program.nodes.items() if isinstance(node, Input))}
-    planned = plan(program.nodes, program.types, wanted(joint), given) if large else None
+    planned = plan(joint.operations, program.types, joint.wanted, joint.given) if large else None
 
     def execute(values: MutableMapping[str, Value]) -> None:
         assert planned is not None
-        run_stages(program.nodes, program.types, planned, values, width, d0, team, memory.arena)
+        fused, arena = joint.fusion, memory.arena
+        bulk = None if fused is None else Bulk(fused, 1, width, d0, dtype, arena.empty)
+        run_stages(joint.operations, program.types, planned, values, width, d0, team, arena, bulk)
 
-    with Team(threads or cores()) as team:
+    with Team(threads or cores()) as team, blas().limit(limits=1, user_api="blas"):
         parts = cut(samples, batch_size(width), 1 if large else team.size)
         return realise(joint, data, width, parts, seed, dtype, matrices, team, execute if large else None)
 
 
 def products(program: Program) -> dict[str, tuple[int, int]]:
     """How many products with each matrix, and with its transpose, a program has."""
-    found = {name: [0, 0] for name, kind in program.types.items() if isinstance(kind, Matrix)}
-    for node in program.nodes.values():
-        if isinstance(node, MatMul) and node.matrix in found:
+    found = {name: [0, 0] for name in program.leaves if isinstance(program.types[name], Matrix)}
+    for node in program.products.values():
+        if node.matrix in found:
             found[node.matrix][node.transpose] += 1
     return {name: (counts[0], counts[1]) for name, counts in found.items()}
 

@@ -43,7 +43,7 @@ def input_values(
 ) -> dict[str, NDArray[np.floating]]:
     """Values of the input nodes, arrays (1, d0)."""
     found = {}
-    for name, node in program.nodes.items():
+    for name, node in program.leaves.items():
         if isinstance(node, Input):
             row = data[node.index] if node.position is None else data[node.index, node.position]
             found[name] = row[None].astype(dtype)

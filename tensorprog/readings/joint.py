@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 
-from tensorprog.program import Builder, Free, Parameter, Program, Slot, operands
+from tensorprog.program import Builder, Free, Input, Parameter, Program, Slot, operands
+from tensorprog.readings.fuse import Fusion, fuse
+from tensorprog.readings.operations import Operation
+from tensorprog.readings.schedule import Step, schedule
 from tensorprog.readings.spectral import depends_on
+
+RECENT: deque[tuple[tuple[Program, ...], Joint]] = deque(maxlen=8)
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,16 @@ class Joint:
 
     @staticmethod
     def of(programs: Sequence[Program]) -> Joint:
+        """Of these programs; that of programs of late is handed out again."""
+        for known, joint in list(RECENT):
+            if len(known) == len(programs) and all(one is other for one, other in zip(known, programs, strict=True)):
+                return joint
+        joint = Joint._of(programs)
+        RECENT.append((tuple(programs), joint))
+        return joint
+
+    @staticmethod
+    def _of(programs: Sequence[Program]) -> Joint:
         builder = Builder()
         outputs: list[str | None] = []
         slots: list[tuple[Slot, ...]] = []
@@ -51,6 +67,32 @@ class Joint:
         nodes = self.program.nodes
         roots = {name for name, node in nodes.items() if isinstance(node, Free)}
         return depends_on(nodes, roots, lambda name: operands(nodes[name]))
+
+    @cached_property
+    def given(self) -> frozenset[str]:
+        """Inputs and parameters."""
+        nodes = self.program.nodes.items()
+        return frozenset(name for name, node in nodes if isinstance(node, Input | Parameter))
+
+    @cached_property
+    def wanted(self) -> tuple[str, ...]:
+        """Nodes whose values outputs and operators need."""
+        return (*[name for name in self.outputs if name is not None], *self.reads_of_operators())
+
+    @cached_property
+    def fusion(self) -> Fusion | None:
+        """What computes them, where something of it can be done in bulk."""
+        return fuse(self.program.nodes, self.program.types, self.wanted)
+
+    @property
+    def operations(self) -> Mapping[str, Operation]:
+        """What computes them."""
+        return self.program.nodes if self.fusion is None else self.fusion.nodes
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """The order in which they are computed at widths where samples go in batches."""
+        return schedule(self.operations, self.wanted, self.given)
 
     def sides(self, index: int) -> list[str]:
         """Nodes that program `index` returns in its slots."""

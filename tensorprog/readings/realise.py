@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorprog.program import Constant, Program
+from tensorprog.readings.bulk import Bulk
 from tensorprog.readings.draws import Array, draw, entry_scale, shape, slot_scale, stream
 from tensorprog.readings.evaluate import Value, run
 from tensorprog.readings.inputs import input_values
@@ -43,11 +44,10 @@ def realise(
     """Values of every program of `joint` at the samples of these batches, (programs, samples).
 
     An output's value as it is; for slots the spectral norm of the operator. Threads share the batches, unless
-    `execute` is given, which computes `wanted(joint)` and may use the team itself; by default it is node by node.
+    `execute` is given, which computes `joint.wanted` and may use the team itself; by default it is node by node.
     """
     program, d0 = joint.program, data.shape[-1]
     inputs = input_values(program, data, dtype)
-    steps = schedule(program.nodes, wanted(joint), {*program.parameters, *inputs})
     lengths = constant_lengths(program, width, d0)
 
     def one(batch: range) -> Array:
@@ -58,7 +58,8 @@ def realise(
                 entries *= dtype.type(entry_scale(parameter, width, d0))
                 values[name] = entries
         if execute is None:
-            run(program.nodes, steps, values, width, lengths)
+            bulk = None if joint.fusion is None else Bulk(joint.fusion, len(batch), width, d0, dtype)
+            run(joint.operations, joint.steps, values, width, lengths, bulk)
         else:
             execute(values)
         rows = []
@@ -74,24 +75,16 @@ def realise(
     if execute is None and team.size > 1 and len(batches) > 1:
         with blas().limit(limits=1, user_api="blas"):
             results = team.each(len(batches), lambda i: one(batches[i]))
-    elif execute is None:
-        results = [one(batch) for batch in batches]
     else:
-        with blas().limit(limits=1, user_api="blas"):
-            results = [one(batch) for batch in batches]
+        results = [one(batch) for batch in batches]
     return np.concatenate(results, axis=1)
-
-
-def wanted(joint: Joint) -> list[str]:
-    """Nodes whose values outputs and operators need."""
-    return [name for name in joint.outputs if name is not None] + joint.reads_of_operators()
 
 
 def constant_lengths(program: Program, width: int, d0: int) -> dict[str, int]:
     """Coordinates of vector constants."""
     return {
         name: node.width.at(width, d0)
-        for name, node in program.nodes.items()
+        for name, node in program.leaves.items()
         if isinstance(node, Constant) and node.width is not None
     }
 

@@ -187,7 +187,7 @@ def _basis(values: Mapping[str, Value], names: Sequence[str], length: int, batch
 def depends_on(nodes: Mapping[str, object], roots: set[str], reads: Callable[[str], Sequence[str]]) -> set[str]:
     """Nodes that are among the roots or read, directly or not, one of them; `nodes` in topological order."""
     found = set(roots)
-    for name in nodes:
+    for name in nodes if roots else ():
         if any(operand in found for operand in reads(name)):
             found.add(name)
     return found

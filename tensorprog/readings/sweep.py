@@ -13,10 +13,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tensorprog.program import Constant, Instruction, MatMul, Moment, Scalar, Vector, ancestors, operands
+from tensorprog.program import Constant, MatMul, Moment, Scalar, Vector
 from tensorprog.program.types import Type, Width
 from tensorprog.readings.arena import Arena
-from tensorprog.readings.evaluate import Value, compute, dtype_of, multiply_matrix
+from tensorprog.readings.bulk import Bulk
+from tensorprog.readings.draws import Array
+from tensorprog.readings.evaluate import Value, blended, compute, dtype_of, multiply_matrix, run_one
+from tensorprog.readings.operations import Blend, Gram, Operation, Total, needed, reads, writes
 from tensorprog.readings.team import Team
 
 BLOCK = 32_768  # coordinates: small enough for the cache, large enough to hide the interpreter
@@ -41,11 +44,11 @@ class Plan:
 
 
 def plan(
-    nodes: Mapping[str, Instruction], types: Mapping[str, Type], targets: Sequence[str], given: Collection[str]
+    nodes: Mapping[str, Operation], types: Mapping[str, Type], targets: Sequence[str], given: Collection[str]
 ) -> Plan:
     """The stages that compute the targets from the given values."""
     known = set(given)
-    wanted = ancestors(nodes, list(targets)) - known
+    wanted = needed(nodes, targets, known)
     place: dict[str, int] = {}  # the stage that computes a node
     ready: dict[str, int] = dict.fromkeys(known, 0)  # the first stage that may read it
     readers: dict[str, int] = {}
@@ -54,21 +57,22 @@ def plan(
     for name, node in nodes.items():
         if name not in wanted:
             continue
-        here = max((ready[x] for x in operands(node)), default=0)
+        here = max((ready[x] for x in reads(node)), default=0)
         if isinstance(node, MatMul):
             here = max(here, place.get(node.vector, -1) + 1)
-        place[name] = here
-        ready[name] = here + isinstance(node, Moment)
+        for x in writes(name, node):
+            place[x] = here
+            ready[x] = here + isinstance(node, Moment | Gram)
         stage = stages.setdefault(here, Stage())
         if isinstance(node, MatMul):
             stage.products.setdefault((node.matrix, node.transpose), []).append(name)
-        elif isinstance(node, Moment) or isinstance(types[name], Vector):
+        elif isinstance(node, Moment | Gram) or isinstance(types[name], Vector):
             stage.sweeps.setdefault(_width(node, name, types), []).append(name)
         else:
             stage.scalars.append(name)
-        for x in operands(node):
+        for x in reads(node):
             readers[x] = max(readers.get(x, 0), here)
-            if place.get(x, here) < here or isinstance(nodes[x], MatMul):
+            if place.get(x, here) < here or isinstance(nodes.get(x), MatMul):
                 stored.add(x)
     for x, last in readers.items():
         if x not in known and x not in targets:
@@ -76,8 +80,8 @@ def plan(
     return Plan(tuple(stages.get(i, Stage()) for i in range(max(stages, default=-1) + 1)), frozenset(stored))
 
 
-def _width(node: Instruction, name: str, types: Mapping[str, Type]) -> Width:
-    for x in (name, *operands(node)):
+def _width(node: Operation, name: str, types: Mapping[str, Type]) -> Width:
+    for x in (name, *reads(node)):
         kind = types[x]
         if isinstance(kind, Vector):
             return kind.width
@@ -85,7 +89,7 @@ def _width(node: Instruction, name: str, types: Mapping[str, Type]) -> Width:
 
 
 def run_stages(
-    nodes: Mapping[str, Instruction],
+    nodes: Mapping[str, Operation],
     types: Mapping[str, Type],
     planned: Plan,
     values: MutableMapping[str, Value],
@@ -93,22 +97,27 @@ def run_stages(
     d0: int,
     team: Team,
     arena: Arena,
+    bulk: Bulk | None = None,
 ) -> None:
-    """Carry out the stages in place, one sample: vectors are (1, N), scalars (1,)."""
+    """Carry out the stages in place, one sample: vectors are (1, N), scalars (1,). `bulk`: of fused programs."""
+    if bulk is not None:
+        bulk.keep(list(values), values)
     for stage in planned.stages:
         for (matrix, transpose), names in stage.products.items():
             vectors = [values[nodes[x].vector] for x in names]  # type: ignore[union-attr]  # they are products
             values.update(zip(names, multiply_matrix(values[matrix], vectors, transpose, names), strict=True))
+            if bulk is not None:
+                bulk.keep(names, values)
         for name in stage.scalars:
-            values[name] = compute(nodes[name], values, n, None)
+            run_one(name, nodes[name], values, n, None, bulk)
         for width, names in stage.sweeps.items():
-            _sweep(nodes, types, names, planned.stored, values, n, width.at(n, d0), team, arena)
+            _sweep(nodes, types, names, planned.stored, values, n, width.at(n, d0), team, arena, bulk)
         for name in stage.release:
             values.pop(name, None)
 
 
 def _sweep(
-    nodes: Mapping[str, Instruction],
+    nodes: Mapping[str, Operation],
     types: Mapping[str, Type],
     names: Sequence[str],
     stored: Collection[str],
@@ -117,19 +126,28 @@ def _sweep(
     length: int,
     team: Team,
     arena: Arena,
+    bulk: Bulk | None,
 ) -> None:
     """One pass over the coordinates for nodes of one width."""
     dtype = dtype_of(values)
-    inside = set(names)
-    outside = list(dict.fromkeys(x for name in names for x in operands(nodes[name]) if x not in inside))
+    inside = {x for name in names for x in writes(name, nodes[name])}
+    outside = list(dict.fromkeys(x for name in names for x in reads(nodes[name]) if x not in inside))
     vectors = {x: values[x] for x in outside if isinstance(types[x], Vector)}
-    scalars: dict[str, Value] = {x: values[x] for x in outside if isinstance(types[x], Scalar)}
-    kept = {x: arena.empty((1, length), dtype) for x in names if x in stored and isinstance(types[x], Vector)}
+    scalars: dict[str, Value] = {x: values[x] for x in outside if isinstance(types[x], Scalar) and x in values}
+    kept = {}
+    for x in inside:
+        row = None if bulk is None else bulk.row(x)
+        if row is not None:
+            kept[x] = row
+        elif x in stored and isinstance(types[x], Vector):
+            kept[x] = arena.empty((1, length), dtype)
+    weights = {x: bulk.weights(node) for x in names if isinstance(node := nodes[x], Blend) and bulk is not None}
     bounds = [(a, min(a + BLOCK, length)) for a in range(0, length, BLOCK)]
     averages = {x: np.zeros(len(bounds)) for x in names if isinstance(nodes[x], Moment)}
+    products: dict[str, list[Array]] = {x: [np.empty(0)] * len(bounds) for x in names if isinstance(nodes[x], Gram)}
     last: dict[str, int] = {}
     for i, name in enumerate(names):
-        for x in (name, *operands(nodes[name])):
+        for x in (*writes(name, nodes[name]), *reads(nodes[name])):
             last[x] = i
     dying: dict[int, list[str]] = {}
     for x, i in last.items():
@@ -144,13 +162,22 @@ def _sweep(
             local[x] = whole[:, low:high]
         for i, name in enumerate(names):
             node = nodes[name]
-            value = compute(node, local, n, high - low if isinstance(node, Constant) else None)
-            if name in averages:
-                averages[name][index] = value[0] * ((high - low) / length)
+            found: Mapping[str, Array]
+            if isinstance(node, Gram):
+                assert bulk is not None
+                products[name][index], found = bulk.products(node, local, slice(low, high)), {}
+            elif isinstance(node, Blend):
+                assert bulk is not None
+                found = blended(node, weights[name], local, n, bulk, slice(low, high))
             else:
-                local[name] = value
-                if name in kept:
-                    kept[name][:, low:high] = value
+                assert not isinstance(node, Total)
+                found = {name: compute(node, local, n, high - low if isinstance(node, Constant) else None)}
+            if name in averages:
+                averages[name][index] = found[name][0] * ((high - low) / length)
+                found = {}
+            local.update(found)
+            for x in found.keys() & kept.keys():
+                kept[x][:, low:high] = found[x]
             for x in dying.get(i, ()):
                 local.pop(x, None)
 
@@ -158,3 +185,9 @@ def _sweep(
     values.update(kept)
     for name, parts in averages.items():
         values[name] = np.array([parts.sum()], dtype)
+    if bulk is not None:
+        bulk.keep([*kept, *averages], values)
+        for name, sums in products.items():
+            gram = nodes[name]
+            assert isinstance(gram, Gram)
+            bulk.averages(gram, np.sum(sums, axis=0), length, values)
