@@ -33,38 +33,60 @@ class Loss(ABC):
     def slopes(self, builder: Builder, outputs: Sequence[Value], targets: Row) -> list[Value]:
         """∂C/∂F_j, one scalar an output."""
 
-    def check(self, row: Row) -> None:  # noqa: B027  # most losses take any targets
-        """Raise TrainingError for targets the loss is not made for."""
+    def fault(self, row: Row) -> str | None:
+        """Why the loss is not made for these targets, in words; None when it is."""
+        return None
 
 
-@final
-@dataclass(frozen=True)
-class Squared(Loss):
-    """½ Σ_j (F_j − y_j)²."""
+class Separate(Loss):
+    """A loss Σ_j C(F_j, y_j) that treats its outputs alike."""
+
+    @abstractmethod
+    def slope(self, builder: Builder, output: str, target: Fraction) -> Value:
+        """∂C/∂F at one output."""
 
     def slopes(self, builder: Builder, outputs: Sequence[Value], targets: Row) -> list[Value]:
         pairs = zip(outputs, targets, strict=True)
-        return [builder.lincomb([(ONE, f), (MINUS, builder.constant(Coefficient(y)))]) for f, y in pairs]
+        return [self.slope(builder, output or builder.zero(), target) for output, target in pairs]
 
 
 @final
 @dataclass(frozen=True)
-class Logistic(Loss):
+class Squared(Separate):
+    """½ Σ_j (F_j − y_j)²."""
+
+    def slope(self, builder: Builder, output: str, target: Fraction) -> Value:
+        return builder.lincomb([(ONE, output), (MINUS, builder.constant(Coefficient(target)))])
+
+
+@final
+@dataclass(frozen=True)
+class Logistic(Separate):
     """Σ_j log(1 + exp(−y_j F_j)) for labels y_j = ±1."""
 
     bounded = True
 
-    def slopes(self, builder: Builder, outputs: Sequence[Value], targets: Row) -> list[Value]:
-        found = []
-        for f, y in zip(outputs, targets, strict=True):
-            margin = builder.scaled(Coefficient(-y), f) or builder.zero()
-            found.append(builder.scaled(Coefficient(-y), builder.apply(sigmoid, (0,), [margin])))
-        return found
+    def slope(self, builder: Builder, output: str, target: Fraction) -> Value:
+        margin = builder.scaled(Coefficient(-target), output) or builder.zero()
+        return builder.scaled(Coefficient(-target), builder.apply(sigmoid, (0,), [margin]))
 
-    def check(self, row: Row) -> None:
-        if any(abs(y) != 1 for y in row):
-            shown = ", ".join(map(str, row))
-            raise TrainingError(f"the logistic loss takes labels −1 and 1, a target is {shown}; use labels ±1")
+    def fault(self, row: Row) -> str | None:
+        if all(abs(y) == 1 for y in row):
+            return None
+        return f"the logistic loss takes labels −1 and 1, a target is {', '.join(map(str, row))}; use labels ±1"
+
+
+@final
+@dataclass(frozen=True)
+class Custom(Separate):
+    """Σ_j C(F_j, y_j) for a function C of z0 = F and z1 = y."""
+
+    function: Function
+
+    def slope(self, builder: Builder, output: str, target: Fraction) -> Value:
+        args = [output, builder.constant(Coefficient(target)) or builder.zero()]
+        arity = self.function.arity
+        return builder.apply(self.function, (1, 0)[:arity], args[:arity])
 
 
 @final
@@ -83,32 +105,16 @@ class CrossEntropy(Loss):
             found.append(builder.lincomb([(ONE, share), (MINUS, builder.constant(Coefficient(y)))]))
         return found
 
-    def check(self, row: Row) -> None:
+    def fault(self, row: Row) -> str | None:
         if len(row) < 2:
-            raise TrainingError(
+            return (
                 "cross-entropy needs several outputs, the program has one; use tp.readout(…, outputs=k), "
                 "or loss='logistic'"
             )
         if abs(sum(row, Fraction(-1))) > Fraction(1, 10**9) or any(y < 0 for y in row):
             shown = ", ".join(f"{float(y):g}" for y in row)
-            raise TrainingError(
-                f"cross-entropy takes targets that are probabilities, a row is {shown}; use one-hot rows"
-            )
-
-
-@final
-@dataclass(frozen=True)
-class Custom(Loss):
-    """Σ_j C(F_j, y_j) for a function C of z0 = F and z1 = y."""
-
-    function: Function
-
-    def slopes(self, builder: Builder, outputs: Sequence[Value], targets: Row) -> list[Value]:
-        found = []
-        for f, y in zip(outputs, targets, strict=True):
-            args = [f or builder.zero(), builder.constant(Coefficient(y)) or builder.zero()][: self.function.arity]
-            found.append(builder.apply(self.function, (1, 0)[: self.function.arity], args))
-        return found
+            return f"cross-entropy takes targets that are probabilities, a row is {shown}; use one-hot rows"
+        return None
 
 
 NAMED: Mapping[str, Loss] = MappingProxyType(

@@ -70,7 +70,8 @@ class Recipe:
         labels = _labels(program)
         chosen, rows = loss_of(loss), _targets(targets, labels)
         for row in rows:
-            chosen.check(row)
+            if (fault := chosen.fault(row)) is not None:
+                raise TrainingError(fault)
         power = 2 * _number("kappa", kappa) + _number("rho", rho)
         rates = [Coefficient(rate, power) for rate in _rates(learning_rate, steps)]
         mu, decay = _number("momentum", momentum), _number("weight_decay", weight_decay)

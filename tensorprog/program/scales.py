@@ -55,8 +55,9 @@ class Preset:
         return self.roles[role]
 
 
-def _preset(name: str, **roles: ABC) -> Preset:
-    return Preset(name, MappingProxyType(roles))  # type: ignore[arg-type]  # keywords are the roles
+def _preset(name: str, *, input: ABC, hidden: ABC, readout: ABC, bias: ABC) -> Preset:
+    roles: dict[Role, ABC] = {"input": input, "hidden": hidden, "readout": readout, "bias": bias}
+    return Preset(name, MappingProxyType(roles))
 
 
 NTK = _preset("NTK", input=abc(0), hidden=abc(HALF), readout=abc(HALF), bias=abc(0))

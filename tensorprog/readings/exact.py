@@ -77,7 +77,7 @@ def sample_exact(
                 elif key not in kept:
                     kept[key] = Revealed(len(batch), rows, cols, std, fresh, expected[name], dtype)
                 matrix = found[name] = kept[key]
-                matrix.forget(fresh)
+                matrix.forget(fresh, iterated=bool(joint.moving))
                 if isinstance(matrix, Blockwise):
                     matrix.team = team
         return found

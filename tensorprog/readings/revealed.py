@@ -21,7 +21,10 @@ import numpy as np
 
 from tensorprog.readings.draws import Array
 
-DEPENDENT = {"float64": 1e-13, "float32": 2e-5}  # a remainder smaller than this part of the vector is rounding
+DEPENDENT = {"float64": 1e-13, "float32": 2e-5}
+"""A remainder smaller than this part of the vector is rounding."""
+ITERATED = {"float64": 1e-10, "float32": 2e-5}
+"""The same in the iterations of a spectral norm, whose vectors come back into the span and carry more rounding."""
 GROWTH = 8  # products by which a basis grows at least when it is full
 
 Draw = Callable[[str, int, Array], None]
@@ -92,10 +95,12 @@ class Revealed:
         left = Span(batch, min(products[1], rows), rows, cols, dtype)
         self.spans = (right, left)
         self.computed: Counter[str] = Counter()
+        self.dependent = DEPENDENT[dtype.name]
 
-    def forget(self, draw: Draw) -> None:
-        """Become another matrix of the same law, in the same memory."""
+    def forget(self, draw: Draw, iterated: bool = False) -> None:
+        """Become another matrix of the same law, in the same memory; `iterated`: for the iterations of a norm."""
         self.draw = draw
+        self.dependent = (ITERATED if iterated else DEPENDENT)[self.spans[0].vectors.dtype.name]
         self.computed.clear()
         for span in self.spans:
             span.count = 0
@@ -116,7 +121,7 @@ class Revealed:
         size = np.sqrt(np.vecdot(x, x))
         coefficients, rest = own.split(x)
         length = np.sqrt(np.vecdot(rest, rest))
-        fresh = length > DEPENDENT[x.dtype.name] * size
+        fresh = length > self.dependent * size
         known: Array = (coefficients[:, None, :] @ own.images)[:, 0]
         if not fresh.any():
             return known

@@ -104,7 +104,7 @@ def run_stages(
         bulk.keep(list(values), values)
     for stage in planned.stages:
         for (matrix, transpose), names in stage.products.items():
-            vectors = [values[nodes[x].vector] for x in names]  # type: ignore[union-attr]  # they are products
+            vectors = [values[node.vector] for node in map(nodes.__getitem__, names) if isinstance(node, MatMul)]
             values.update(zip(names, multiply_matrix(values[matrix], vectors, transpose, names), strict=True))
             if bulk is not None:
                 bulk.keep(names, values)
