@@ -114,8 +114,8 @@ def _summary(report: Report) -> dict[str, Any]:
     return {
         "architecture": report.run.architecture,
         "answer": html_formula(answer(report)),
-        "columns": columns,
-        "rows": [(D, [found.get((D, d)) for d in columns]) for D in rows],
+        "columns": [f"d = {d}" for d in columns],
+        "rows": [(f"D = {D}", [found.get((D, d)) for d in columns]) for D in rows],
         "proof_lines": [(_anchor(p), _outcome(p), html_formula(proof_line(p))) for p in report.proofs],
     }
 
@@ -129,8 +129,7 @@ def _correlation(m: Measurement) -> dict[str, Any]:
         "status": m.entry.status,
         "badge": badge(v.verdict),
         "loose": v.verdict == "confirmed" and v.tight is False,
-        "slope": number(v.slope),
-        "interval": interval(v.interval),
+        "seen": f"{number(v.slope)} {interval(v.interval)}",
         "raw_slope": number(v.raw_slope),
         "raw_interval": interval(v.raw_interval),
         "tight": TIGHT[v.tight],

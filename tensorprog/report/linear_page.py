@@ -95,9 +95,12 @@ def _grid(report: Linearity, letter: str) -> dict[str, Any]:
     return {
         "letter": letter,
         "at": "κ = 0" if letter == "ρ" else "ρ = 0",
-        "columns": [minus(place) for place in columns],
+        "columns": [f"{letter} = {minus(place)}" for place in columns],
         "rows": [
-            (html_text(words.NAMES[quantity]), words.steps_of(steps), [row.get(place) for place in columns])
+            (
+                Markup("{}<br>{}").format(html_text(words.NAMES[quantity]), words.steps_of(steps)),
+                [row.get(place) for place in columns],
+            )
             for (quantity, steps), row in rows.items()
         ],
     }
@@ -125,7 +128,8 @@ def _outcome(report: Linearity, outcome: Outcome) -> dict[str, Any]:
         "status": p.status,
         "reasons": [html_formula(reason) for reason in p.reasons],
         "claims": [_claim(outcome, c) for c in outcome.claims],
-        "slope": words.slope(outcome),
+        "seen": words.slope(outcome),
+        "loose": False,
         "badge": OTHER.get(shown) or badge(shown),
         "left_out": words.left_out(outcome),
         "median": html_formula(words.measured(outcome.medians[-1], outcome.median_errors[-1])),
