@@ -16,7 +16,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor
-from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter
@@ -41,12 +40,21 @@ from tensorprog.cli.arguments import (
 from tensorprog.cli.learning import linearity_
 from tensorprog.cli.proving import prove_
 from tensorprog.cli.study import MAX_INPUTS, Study
-from tensorprog.cli.texts import check_out, first_given, negatives, read_bytes, read_kappa, read_widths, scaled
+from tensorprog.cli.texts import (
+    check_out,
+    finished,
+    first_given,
+    negatives,
+    read_bytes,
+    read_kappa,
+    read_widths,
+    scaled,
+)
 from tensorprog.errors import OrderError, SamplingError, TensorProgramError
 from tensorprog.limits.definite import PATIENCE, derive
 from tensorprog.program import Program
 from tensorprog.readings.team import cores
-from tensorprog.report import Report, verify
+from tensorprog.report import verify
 from tensorprog.version import VERSION
 
 GOOD, REFUTED, WRONG, BROKEN_PIPE, INTERRUPTED = 0, 1, 2, 141, 130
@@ -255,10 +263,8 @@ def verify_(
     )
     if out is not None:
         report.save(out)
-    if json:
-        print(interchange.dumps(interchange.loads(report.to_json()), indent=1))  # ASCII, whatever the terminal
-    else:
-        print(_summary(report, out, time.perf_counter() - start))
+    page = None if out is None else out / "report.html"
+    print(finished(report, page, time.perf_counter() - start, json))
     return REFUTED if report.refuted or report.refuted_steps else GOOD
 
 
@@ -270,12 +276,6 @@ def _writers() -> dict[Format, Callable[[Program], str]]:
     from tensorprog.program.drawing import graphviz, mermaid, svg
 
     return {"text": str, "json": Program.to_json, "mermaid": mermaid, "graphviz": graphviz, "svg": svg}
-
-
-def _summary(report: Report, out: Path | None, seconds: float) -> str:
-    """One line a correlation with its verdict, what follows, where the page is, and the time it took."""
-    page = [] if out is None else [f"report: {out / 'report.html'}"]
-    return "\n".join([str(report), "", *page, f"{seconds:.1f} seconds"])
 
 
 def _fail(message: object) -> int:

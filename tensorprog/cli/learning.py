@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json as interchange
 import time
-from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -13,12 +11,12 @@ from numpy.typing import NDArray
 
 from tensorprog.cli.arguments import STORE, Architecture, Folder, Json, Options, Positions, Preset, Whole
 from tensorprog.cli.study import MAX_INPUTS, Study
-from tensorprog.cli.texts import check_out, read_numbers, read_widths
+from tensorprog.cli.texts import check_out, finished, read_numbers, read_widths
 from tensorprog.errors import DataError, TrainingError
 from tensorprog.linearity.study import KAPPAS, PATIENCE, RHOS
 from tensorprog.readings.files import DIGITS, targets_from
 from tensorprog.readings.team import cores
-from tensorprog.report.linearity import Linearity, linearity
+from tensorprog.report.linearity import linearity
 
 LABELS = "labels"
 SAMPLES = 40
@@ -95,10 +93,8 @@ def linearity_(
     )
     if out is not None:
         report.save(out)
-    if json:
-        print(interchange.dumps(interchange.loads(report.to_json()), indent=1))  # ASCII, whatever the terminal
-    else:
-        print(_summary(report, out, time.perf_counter() - start))
+    page = None if out is None else out / "linearity.html"
+    print(finished(report, page, time.perf_counter() - start, json))
     return int(bool(report.refuted))
 
 
@@ -126,9 +122,3 @@ def _targets(inputs: str, targets: str | None, train: int) -> NDArray[np.float64
             f"the targets {targets!r} have {len(found)} rows, but --train {train} asks for as many; lower it"
         )
     return found[:train]
-
-
-def _summary(report: Linearity, out: Path | None, seconds: float) -> str:
-    """The answer with one line a prediction, where the page is, and the time it took."""
-    page = [] if out is None else [f"report: {out / 'linearity.html'}"]
-    return "\n".join([str(report), "", *page, f"{seconds:.1f} seconds"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json as interchange
 import os
 import re
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from tensorprog.errors import ExpressionError, OrderError, SamplingError
 from tensorprog.functions import parse_number
 from tensorprog.program import PRESETS, Program
 from tensorprog.readings import reparametrised
+from tensorprog.report import Linearity, Report
 from tensorprog.report.wording import MINUS
 
 Order = tuple[int, int]
@@ -130,3 +132,11 @@ def check_out(out: Path | None) -> None:
         raise SamplingError(f"--out {str(out)!r}: {str(here)!r} is a file; give a folder")
     if not os.access(here, os.W_OK | os.X_OK):
         raise SamplingError(f"--out {str(out)!r}: the folder {str(here)!r} cannot be written to; choose another")
+
+
+def finished(report: Report | Linearity, page: Path | None, seconds: float, json: bool) -> str:
+    """What a study prints at its end: its numbers as JSON in ASCII, or the report, where its page is, and the time."""
+    if json:
+        return interchange.dumps(interchange.loads(report.to_json()), indent=1)
+    place = [] if page is None else [f"report: {page}"]
+    return "\n".join([str(report), "", *place, f"{seconds:.1f} seconds"])
