@@ -247,7 +247,7 @@ def beyond(report: Linearity) -> str:
         return ""
     return (
         f"At ρ > 0 the learning rate η n^(ρ) exceeds {rate:.3g} at large widths, and with more steps than one "
-        "a growing error multiplies whatever there is; Theorem 3.1 is quoted for learning rates below a threshold."
+        "a growing error multiplies whatever there is; Theorem 3.1, for learning rates below a threshold, says nothing."
     )
 
 

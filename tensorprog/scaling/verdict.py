@@ -37,6 +37,7 @@ Interval = tuple[float, float]
 RESAMPLES = 2000
 CONFIDENCE = 0.95
 REFUTING_CONFIDENCE = 0.99
+REFUTING_SAMPLES = 20  # a width; with 10 a bootstrap of quantiles is too narrow, and 2 % of true laws were refuted
 NOWHERE: Interval = (float("nan"), float("nan"))
 
 
@@ -106,6 +107,9 @@ def judge(
     elif _outside(interval, low, high) and law.log != UNBOUNDED_LOG:
         others = list(extrapolations(divided, _student(REFUTING_CONFIDENCE, divided)))
         word = "refuted" if all(_outside(other, low, high) for other in others) else "inconclusive"
+    least_samples = min(map(len, samples))
+    if word == "refuted" and least_samples < REFUTING_SAMPLES:
+        word = "inconclusive"
     least = float(law.power) - margin
     tight = False if interval[1] < least else True if least <= interval[0] and interval[1] <= high else None
     advice = ""
@@ -113,6 +117,8 @@ def judge(
         advice = (
             "a factor n^o(1) cannot be told from a small power at any width"
             if law.log == UNBOUNDED_LOG
+            else f"{least_samples} samples at a width refute nothing; use at least {REFUTING_SAMPLES}"
+            if least_samples < REFUTING_SAMPLES
             else advise(divided, slope, interval, low, high, margin)
         )
     return Verdict(word, slope, interval, raw_slope, raw_interval, slopes, errors, tight, margin, method, advice)

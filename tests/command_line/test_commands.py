@@ -260,7 +260,7 @@ def claimed(monkeypatch, exponent):
 @pytest.mark.parametrize("exponent", [Fraction(-9), None])
 def test_exit_code_1_when_the_derivation_is_wrong(run, place, monkeypatch, exponent):
     """C^{0,1} neither decays like n^-9 nor vanishes; both claims are made by replacing what `derive` returns."""
-    command = f"verify mlp -o depth=1 --inputs x.npy {QUICK} --orders 0,1"
+    command = "verify mlp -o depth=1 --inputs x.npy --widths 8,16,32 --samples 20 --workers 1 --orders 0,1"
     assert run(command)[0] == 0
     claimed(monkeypatch, exponent)
     code, out, err = run(f"{command} --out results")

@@ -72,10 +72,10 @@ def section(text, name):
     return part(text, f'<section id="{name}">', "</section>")
 
 
-def seen(report, rho=0, kappa=0, steps=2, **verdict):
+def seen(report, rho=0, kappa=0, steps=2, contradicted=frozenset(), **verdict):
     """The report, had one measurement come out otherwise."""
     one = report.at(rho, kappa, steps=steps)
-    changed = replace(one, verdict=replace(one.verdict, **verdict))
+    changed = replace(one, verdict=replace(one.verdict, **verdict), contradicted=contradicted)
     return replace(report, outcomes=tuple(changed if o is one else o for o in report.outcomes))
 
 
@@ -207,7 +207,8 @@ def test_where_theorem_and_derivation_differ_is_told_from_the_numbers(report, pa
 
 
 def test_a_claim_that_a_measurement_contradicts_is_marked(report):
-    flat = seen(report, slope=-0.2, interval=(-0.3, -0.1), verdict="refuted")
+    both = frozenset({"3.1", "3.2"})
+    flat = seen(report, slope=-0.2, interval=(-0.3, -0.1), verdict="refuted", contradicted=both)
     (outcome,) = flat.refuted
     assert {theorem for o, theorem in flat.contradicted if o is outcome} == {"3.1", "3.2"}
     text = written(flat)

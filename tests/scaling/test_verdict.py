@@ -28,6 +28,12 @@ def test_an_exact_law_is_confirmed_and_its_neighbours_refuted():
         assert (found.verdict, found.advice) == ("refuted", "")
 
 
+def test_few_samples_refute_nothing():
+    few, enough = (judge(WIDTHS, sizes("narrow", WIDTHS, n, 1), law(-3), bound=False) for n in (19, 20))
+    assert (few.verdict, enough.verdict) == ("inconclusive", "refuted")
+    assert few.advice == "19 samples at a width refute nothing; use at least 20"
+
+
 def test_an_upper_bound_is_one_sided_and_says_whether_it_is_tight():
     samples = sizes("narrow", WIDTHS, 1000, 2)
     tight, loose = (judge(WIDTHS, samples, law(power), bound=True) for power in (-1, Fraction(-1, 2)))
