@@ -125,6 +125,18 @@ def test_moved_derivatives(net):
     np.testing.assert_allclose(ravel_pytree(whole)[0], expected, rtol=1e-8, atol=1e-10)
 
 
+@pytest.mark.parametrize("net", ["rnn", "transposed"])
+def test_tied_weights_after_three_steps(net):
+    """A weight that is used more than once has a gradient of several terms, and a kernel of all their pairs."""
+    case = case_of(net)
+    data, program = case.data(TRAINED + TEST), case.trace(TRAINED + TEST)
+    jax = oracle(case, program, data, {"learning_rate": [0.3] * 3, "batches": BATCHES[:3]})
+    for model, made in ((jax.outputs, tp.train), (jax.linear, tp.linearised)):
+        expected = np.asarray(model(jax.run(model)[-1]))[:, 0]
+        trained = made(program, LABELS, steps=3, learning_rate=0.3, batches=BATCHES[:3])
+        np.testing.assert_allclose(list(outputs(trained, data, WIDTH).values()), expected, rtol=1e-8)
+
+
 def test_deviation_is_the_root_mean_square_gap():
     case = case_of("mlp")
     data, program = case.data(TRAINED + TEST), case.trace(TRAINED + TEST)
