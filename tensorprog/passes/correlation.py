@@ -105,7 +105,7 @@ def correlation(program: Program, D: int, d: int, points: Sequence[int] | None =
     target = program.outputs[f"F{order.base}"]
     if D == 0:
         return builder.build({"C": _scalar(builder, program, order, target)})
-    gradients = _gradient_coefficient(builder, program, order, target)
+    gradients = gradient_coefficient(builder, program, order, target)
     scale = Coefficient(order.factor)
     slots = [
         Slot(name, tuple((c * scale, left, right) for c, left, right in terms))
@@ -120,7 +120,7 @@ def norm_share(program: Program, d: int, points: Sequence[int] | None, parameter
     """What the free slot on some parameters contributes to ‖C^{1,d}‖², as a program with the output "C squared"."""
     order = order_of(program, 1, d, points)
     builder = Builder(program)
-    gradients = _gradient_coefficient(builder, program, order, program.outputs[f"F{order.base}"])
+    gradients = gradient_coefficient(builder, program, order, program.outputs[f"F{order.base}"])
     kept = Gradient({name: terms for name, terms in gradients.terms.items() if name in parameters})
     scale = Coefficient(order.factor)
     square = builder.scaled(scale * scale, squared_norm(builder, kept))
@@ -151,15 +151,14 @@ def _scalar(builder: Builder, program: Program, order: Order, target: str) -> st
     return builder.scaled(Coefficient(order.factor), top) or builder.zero()
 
 
-def _gradient_coefficient(builder: Builder, program: Program, order: Order, target: str) -> Gradient:
+def gradient_coefficient(builder: Builder, program: Program, order: Order, target: str) -> Gradient:
     """The coefficient of Π t_a^{m_a} (times a free direction for D = 2) in ∇F(x_0), as sums of outer products."""
     directions: list[Direction] = directions_of(builder, program, order)
     index = order.degrees
     if order.D == 2:
         directions, index = [*directions, FreeDirection()], (*index, 1)
     plain = gradient(builder, target)
-    sides = [side for terms in plain.terms.values() for _, left, right in terms for side in (left, right) if side]
-    expansion = Taylor(builder, sides, directions, index)
+    expansion = Taylor(builder, plain.sides, directions, index)
     expansion.expand(below(index))
     found: dict[str, tuple[Term, ...]] = {}
     for name, terms in plain.terms.items():

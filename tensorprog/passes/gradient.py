@@ -33,6 +33,12 @@ class Gradient:
 
     terms: Mapping[str, tuple[Term, ...]]
 
+    @property
+    def sides(self) -> list[str]:
+        """The nodes that it is made of."""
+        pairs = [(left, right) for parts in self.terms.values() for _, left, right in parts]
+        return list(dict.fromkeys(side for pair in pairs for side in pair if side))
+
 
 def trainable(nodes: Mapping[str, Instruction], name: str) -> bool:
     node = nodes[name]

@@ -13,13 +13,13 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from tensorprog.errors import OrderError, TrainingError
-from tensorprog.passes.correlation import MAX_D, check_smoothness, squared_norm
-from tensorprog.passes.directions import FreeDirection, GradientDirection
+from tensorprog.passes.correlation import MAX_D, Order, check_smoothness, gradient_coefficient, squared_norm
+from tensorprog.passes.directions import GradientDirection
 from tensorprog.passes.gradient import Gradient, Term, gradient
 from tensorprog.passes.recipe import Recipe
-from tensorprog.passes.replay import INITIAL, Weights, replay
+from tensorprog.passes.replay import INITIAL, Weights, placed, replay
 from tensorprog.passes.taylor import Taylor, below
-from tensorprog.passes.training import Linearised, Trained, batch_slopes, ends
+from tensorprog.passes.training import Linearised, Trained, batch_slopes
 from tensorprog.program import Builder, Coefficient, Program, Slot
 from tensorprog.program.builder import Value
 from tensorprog.program.types import ONE
@@ -172,9 +172,8 @@ def _motion(builder: Builder, trained: Trained, label: str, D: int, steps: int) 
         gap = builder.lincomb([(ONE, trained.outputs(steps)[label]), (MINUS * scale, program.outputs[label])])
         return builder.build({"moved": gap or builder.zero()})
     source = Builder(program)
-    found = gradient(source, program.outputs[label])
-    if D == 2:
-        found = _along_free(source, found)
+    target = program.outputs[label]
+    found = gradient(source, target) if D == 1 else gradient_coefficient(source, program, Order(2, 0, (0,)), target)
     now = _at(builder, source, found, trained.weights_after(steps))
     before = _at(builder, source, found, INITIAL)
     names = dict.fromkeys([*now.terms, *before.terms])
@@ -190,32 +189,9 @@ def _motion(builder: Builder, trained: Trained, label: str, D: int, steps: int) 
     return builder.build({}, [Slot(name, terms) for name, terms in change.items() if terms])
 
 
-def _along_free(source: Builder, plain: Gradient) -> Gradient:
-    """∇²F · u for a free direction u, as sums of outer products."""
-    expansion = Taylor(source, ends({"F": plain}), [FreeDirection()], (1,))
-    expansion.expand([(1,)])
-    found: dict[str, tuple[Term, ...]] = {}
-    for name, terms in plain.terms.items():
-        parts: list[Term] = []
-        for scale, left, right in terms:
-            moved_left = expansion.coefficient(left, (1,))
-            if moved_left is not None:
-                parts.append((scale, moved_left, right))
-            moved_right = None if right is None else expansion.coefficient(right, (1,))
-            if moved_right is not None:
-                parts.append((scale, left, moved_right))
-        found[name] = tuple(parts)
-    return Gradient(found)
-
-
 def _at(builder: Builder, source: Builder, found: Gradient, weights: Weights) -> Gradient:
     """The outer products of a derivative taken at other weights."""
-    at = replay(builder, source.nodes, ends({"F": found}), weights)
-    here: dict[str, tuple[Term, ...]] = {}
-    for name, terms in found.terms.items():
-        sides = [(c, at[left], None if right is None else at[right], right) for c, left, right in terms]
-        here[name] = tuple((c, a, b) for c, a, b, right in sides if a is not None and (right is None or b is not None))
-    return Gradient(here)
+    return placed(found, replay(builder, source.nodes, found.sides, weights))
 
 
 def _mean_square(builder: Builder, values: Sequence[Value], label: str) -> Program:

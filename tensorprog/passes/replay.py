@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from tensorprog.passes.gradient import outer_product, vector_scale
+from tensorprog.passes.gradient import Gradient, Term, outer_product, vector_scale
 from tensorprog.program import (
     Apply,
     Builder,
@@ -81,6 +81,15 @@ def replay(
         if name in needed:
             found[name] = _again(builder, name, node, found, weights)
     return found
+
+
+def placed(found: Gradient, at: Mapping[str, Value]) -> Gradient:
+    """A gradient of the nodes that were replayed, by their new names; terms that vanish there are left out."""
+    terms: dict[str, tuple[Term, ...]] = {}
+    for name, parts in found.terms.items():
+        moved = [(c, at[left], right if right is None else at[right], right) for c, left, right in parts]
+        terms[name] = tuple((c, a, b) for c, a, b, right in moved if a is not None and (b is not None or right is None))
+    return Gradient(terms)
 
 
 def _again(builder: Builder, name: str, node: Instruction, found: Mapping[str, Value], weights: Weights) -> Value:

@@ -11,21 +11,15 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from tensorprog.passes.descent import Descent
-from tensorprog.passes.gradient import Gradient, Term, contract, gradient
+from tensorprog.passes.gradient import Term, contract, gradient
 from tensorprog.passes.recipe import Recipe
-from tensorprog.passes.replay import INITIAL, Moved, Update, Weights, replay
+from tensorprog.passes.replay import INITIAL, Moved, Update, Weights, placed, replay
 from tensorprog.program import Builder, Parameter, Program
 from tensorprog.program.builder import Value
 from tensorprog.program.types import ONE, Coefficient
 
 START = None  # the key of an initial value
 Outputs = Mapping[str, Value]
-
-
-def ends(gradients: Mapping[str, Gradient]) -> list[str]:
-    """The nodes that some gradients are made of."""
-    terms = [term for found in gradients.values() for parts in found.terms.values() for term in parts]
-    return list(dict.fromkeys(side for _, left, right in terms for side in (left, right) if side))
 
 
 class Trained:
@@ -57,19 +51,18 @@ class Trained:
         batch, rate = recipe.batches[step], recipe.rates[step]
         labels = [label for i in batch for label in recipe.labels[i]]
         wanted = {label: self.gradients[label] for label in labels}
-        targets = [*ends(wanted), *(self.program.outputs[label] for label in labels)]
+        targets = [
+            *(side for found in wanted.values() for side in found.sides),
+            *(self.program.outputs[label] for label in labels),
+        ]
         at = replay(builder, self.source.nodes, targets, self.weights[step])
         found = {label: builder.scaled(recipe.scale, at[self.program.outputs[label]]) for label in labels}
         slopes = batch_slopes(builder, recipe, batch, found)
         moved: dict[str, dict[Term | None, Value]] = {name: {} for name in self._states}
         for label in labels:
-            for name, terms in wanted[label].terms.items():
-                part = moved[name]
-                for coefficient, left, right in terms:
-                    here = at[left], None if right is None else at[right]
-                    if here[0] is not None and (right is None or here[1] is not None):
-                        key = (coefficient, here[0], here[1])
-                        part[key] = builder.add(part.get(key), slopes[label])
+            for name, terms in placed(wanted[label], at).terms.items():
+                for term in terms:
+                    moved[name][term] = builder.add(moved[name].get(term), slopes[label])
         self._states = {name: state.step(builder, moved[name], rate) for name, state in self._states.items()}
         self.weights.append({name: _moved(state) for name, state in self._states.items()})
 
