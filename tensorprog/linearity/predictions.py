@@ -175,9 +175,12 @@ def kink(program: Program) -> Exponent | None:
     return entry.law
 
 
-def rescaled(table: Table, rho: Fraction) -> Table:
-    """The table at η n^ρ: C^{D,d} gains ρ(D/2 + d)."""
+def rescaled(table: Table, rho: Fraction, kappa: Fraction = ZERO) -> Table:
+    """The table at η n^ρ and a further external scale κ: C^{D,d} gains ρ(D/2 + d) + κ(D + d - 1)."""
     entries = tuple(
-        e if e.exponent is None else replace(e, exponent=e.exponent + rho * (Fraction(e.D, 2) + e.d)) for e in table
+        e
+        if e.exponent is None
+        else replace(e, exponent=e.exponent + rho * (Fraction(e.D, 2) + e.d) + kappa * (e.D + e.d - 1))
+        for e in table
     )
-    return replace(table, entries=entries)
+    return replace(table, entries=entries, kappa=table.kappa + kappa)

@@ -34,7 +34,7 @@ QUARTER = Fraction(1, 4)
 RHOS = tuple(i * QUARTER for i in range(-4, 3))
 KAPPAS = tuple(i * QUARTER / 2 for i in range(5))
 ROUNDING = 1e3 * float(np.finfo(np.float64).eps)  # differences of two outputs below this are lost to rounding
-PATIENCE = 20.0
+PATIENCE = 10.0
 FEWEST = 3  # widths a slope needs, with one to tell a correction
 
 
@@ -119,12 +119,13 @@ def threshold(program: Program, data: ArrayLike, recipe: Recipe) -> Threshold:
     return Threshold(float(np.linalg.eigvalsh(matrix)[-1]))
 
 
-def table_of(program: Program, data: Array, kappa: Fraction, patience: float) -> Table:
+def table_of(program: Program, data: Array, patience: float, progress: bool = False) -> Table:
     """All orders of a table, at the traced inputs in turn; definite where limits can be taken in the patience given."""
     inputs = len(program.outputs)
     points = [i % inputs for i in range(5)]
     orders = all_orders(program)
-    return derive(program, orders, points, kappa, data=data if patience else None, patience=patience or PATIENCE)
+    given = data if patience else None
+    return derive(program, orders, points, data=given, patience=patience or PATIENCE, progress=progress)
 
 
 def settings(rhos: Sequence[Fraction], kappas: Sequence[Fraction]) -> list[tuple[Fraction, Fraction]]:

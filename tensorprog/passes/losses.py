@@ -135,5 +135,8 @@ def loss_of(loss: object) -> Loss:
         raise TrainingError(f"loss={loss!r} is not one of {', '.join(NAMED)}, nor an expression in F and y")
     text = str(loss)
     if not re.search(r"\bF\b", text):
-        raise TrainingError(f"loss={text!r} does not depend on F; give one of {', '.join(NAMED)}, or C(F, y) as a text")
+        raise TrainingError(
+            f"loss={text!r} is not one of {', '.join(NAMED)}, and no expression that depends on F; write C(F, y) as "
+            "a text"
+        )
     return Custom(expression(re.sub(r"\by\b", "z1", re.sub(r"\bF\b", "z0", text))))

@@ -18,11 +18,20 @@ def plain(table: Table) -> str:
     grid += [[f"D={D}", *(str(found.get((D, d), "")) for d in columns)] for D in rows]
     widths = [max(len(line[i]) for line in grid) for i in range(len(columns) + 1)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in grid]
-    statuses = sorted({entry.status for entry in table})
-    lines += ["", f"status: {', '.join(statuses)}" + (f"; κ = {table.kappa}" if table.kappa else "")]
+    lines += ["", f"status: {_statuses(table)}" + (f"; κ = {table.kappa}" if table.kappa else "")]
     lines += [str(table.fixed), str(table.exponential)]
     constants = [f"  C^{{{entry.D},{entry.d}}}: {entry.limit}" for entry in table if entry.limit]
     return "\n".join([*lines, *(["constants at these inputs:", *constants] if constants else [])])
+
+
+def _statuses(table: Table) -> str:
+    """The status of all entries, or each with the orders that have it: "definite; upper bound: C^{0,2}, C^{1,2}"."""
+    orders: dict[str, list[str]] = {}
+    for entry in table:
+        orders.setdefault(entry.status, []).append(f"C^{{{entry.D},{entry.d}}}")
+    most = max(orders, key=lambda status: len(orders[status]))
+    rest = [f"{status}: {', '.join(names)}" for status, names in sorted(orders.items()) if status != most]
+    return "; ".join([most, *rest])
 
 
 def markdown(table: Table) -> str:

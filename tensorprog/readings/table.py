@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -101,10 +102,10 @@ class Entry:
 
     @property
     def limit(self) -> str:
-        """The constant in words, "lim n^1 C^{0,3} = -0.209806 ± 5e-15"; empty when there is none."""
-        if self.constant is None:
+        """The constant to the decimal of its error, "lim n^1 C^{0,3} = -0.209806 ± 5e-15"; empty without one."""
+        if self.constant is None or self.constant_error is None:
             return ""
-        return f"{self.constant_of} = {self.constant:.6g} ± {self.constant_error:.0e}"
+        return f"{self.constant_of} = {rounded(self.constant, self.constant_error)} ± {self.constant_error:.0e}"
 
     @property
     def law(self) -> Exponent | None:
@@ -257,6 +258,18 @@ class Table:
 
     def _repr_html_(self) -> str:
         return f"<pre>{escape(str(self))}</pre>"
+
+
+def rounded(value: float, error: float, most: int = 6) -> str:
+    """A number to the decimal of its error, in at most so many digits.
+
+    >>> rounded(0.632232, 1e-3), rounded(7.82723, 6e-2), rounded(1234.5678, 1e-9), rounded(0.05, 0.2)
+    ('0.632', '7.83', '1234.57', '0.1')
+    """
+    if not value or not error:
+        return f"{value:.{most}g}"
+    decimals = most - 1 - math.floor(math.log10(abs(value)))
+    return f"{value:.{max(0, min(decimals, -math.floor(math.log10(error))))}f}"
 
 
 def _step(judged: Judgement, labels: Sequence[str]) -> Step:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tensorprog.report.linear_words import (
     NAMES,
+    against,
     answer,
     claimed,
     counted,
@@ -62,7 +63,7 @@ def _line(cells: tuple[str, ...]) -> str:
 def _cells(report: Linearity, outcome: Outcome) -> tuple[str, ...]:
     p, growth = outcome.prediction, report.growth
     long = growth is not None and outcome is growth.outcome
-    quoted = [f"{c.theorem}: {claimed(c)}" + " ✗" * outcome.contradicts(c) for c in outcome.claims]
+    quoted = [f"{c.theorem}: {claimed(c)}" + " ✗" * against(outcome, c) for c in outcome.claims]
     return (
         f"sup of {NAMES[p.quantity]}" if long else NAMES[p.quantity],
         minus(p.rho),

@@ -32,8 +32,10 @@ def counted(report: Linearity) -> str:
     total = sum(found[word] for word in BADGES)
     text = f"{total} prediction{'s' * (total != 1)} tested: " + ", ".join(f"{found[word]} {word}" for word in BADGES)
     quoted = sum(len(o.claims) for o in report.all if o.verdict is not None)
-    against = len(report.contradicted)
-    return f"{text}; {against} of {quoted} claims, as quoted, contradicted by measurement" if quoted else text
+    seen = len(report.contradicted)
+    derived = sum(refutes(o, c) for o in report.all for c in o.claims)
+    words = f"of {quoted} claims, as quoted, {seen} contradicted by measurement, {derived} by what is derived"
+    return f"{text}; {words}" if quoted else text
 
 
 def verdict(outcome: Outcome) -> str:
@@ -223,7 +225,7 @@ def stronger(outcome: Outcome, claim: Claim) -> bool:
 def stands(outcome: Outcome, claim: Claim) -> str:
     """How a claim stands to what is derived and to what was measured."""
     p = outcome.prediction
-    word = "allowed by measurement"
+    word = "not excluded by measurement"
     if outcome.verdict is None:
         word = "not measured"
     elif outcome.contradicts(claim):
@@ -231,13 +233,18 @@ def stands(outcome: Outcome, claim: Claim) -> str:
     if p.law is None:
         return word
     if stronger(outcome, claim):
-        return f"{word}; {'contradicted by what is derived' if p.status == 'definite' else 'smaller than derived'}"
+        return f"{word}; {'contradicted by what is derived' if refutes(outcome, claim) else 'smaller than derived'}"
     return f"{word}; {'the same as' if claim.law == p.law else 'weaker than'} derived"
 
 
 def against(outcome: Outcome, claim: Claim) -> bool:
     """Whether measurement, or a definite derivation, contradicts a claim."""
-    return outcome.contradicts(claim) or (outcome.prediction.status == "definite" and stronger(outcome, claim))
+    return outcome.contradicts(claim) or refutes(outcome, claim)
+
+
+def refutes(outcome: Outcome, claim: Claim) -> bool:
+    """Whether a definite derivation contradicts a claim."""
+    return outcome.prediction.status == "definite" and stronger(outcome, claim)
 
 
 def beyond(report: Linearity) -> str:

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tensorprog.errors import SamplingError
 from tensorprog.exponents import Exponent, exact
-from tensorprog.linearity.predictions import Prediction, Quantity, largest_rho, predict
+from tensorprog.linearity.predictions import Prediction, Quantity, largest_rho, predict, rescaled
 from tensorprog.linearity.study import (
     KAPPAS,
     PATIENCE,
@@ -227,7 +227,8 @@ def linearity(
     found = threshold(program, array, first)
     rate = default_rate(found, options.get("loss", "squared")) if learning_rate is None else float(learning_rate)
     pairs = settings([exact(r) for r in rhos], [exact(k) for k in kappas])
-    tables = {kappa: table_of(program, array, kappa, patience) for kappa in dict.fromkeys(k for _, k in pairs)}
+    table = table_of(program, array, patience, progress)
+    tables = {kappa: rescaled(table, ZERO, kappa) for kappa in dict.fromkeys(k for _, k in pairs)}
     identity = program.restricted(list(program.outputs)[:1]).digest
     ways = {"minutes": minutes, "workers": workers, "store": store, "identity": identity, "progress": progress}
     study = Study(

@@ -144,7 +144,7 @@ WRONG = [
     (f"{TASK} --widths 16", r"widths \[16\] must be at least two increasing"),
     (f"{TASK} --learning-rate 0", "learning_rate=.* must be positive"),
     (f"{TASK} --learning-rate nan", "learning_rate=nan is not a finite real number"),
-    (f"{TASK} --loss hinge", "'hinge' does not depend on F"),
+    (f"{TASK} --loss hinge", "'hinge' is not one of squared"),
     (f"{TASK} --loss logistic", "no learning rate is given, and none can be chosen"),
     (f"{TASK} --loss cross_entropy", "cross-entropy needs several outputs"),
     (f'{TASK} --loss "F*{HOSTILE}"', "is no function known here"),

@@ -268,7 +268,7 @@ def test_objects_obey_the_schema():
     jsonschema.validate(written, json.loads(SCHEMA.read_text(encoding="utf-8")))
     assert [row["status"] for row in written["correlations"]] == ["definite", "definite power", "definite power"]
     assert written["correlations"][2]["constant"] == table[2, 1].constant
-    assert "status: definite, definite power" in str(table)
+    assert "status: definite power; definite: C^{0,1}\n" in str(table)
     assert "C^{2,0}: lim n^1/2 ‖C^{2,0} ∇F(x_0)‖/‖∇F(x_0)‖ = 0.513996 ± " in str(table)
 
 

@@ -59,6 +59,8 @@ def test_steps_change_nothing_until_outputs_grow():
 @pytest.mark.parametrize(("kappa", "expected"), [(0, -1), (QUARTER, -HALF), (HALF, 0)])
 def test_deviation_over_kappa(kappa, expected):
     table = tp.derive(tp.trace(mlp, inputs=5, depth=3), kappa=kappa)
+    shifted = rescaled(TABLE, Fraction(0), Fraction(kappa))
+    assert [(e.law, shifted.kappa) for e in shifted] == [(e.law, table.kappa) for e in table]
     assert power(0, table=table) == expected
     assert predict(table, 1, Fraction(0), quantity="moved gradient").law.power == Fraction(kappa) - HALF
 

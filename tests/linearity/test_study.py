@@ -22,7 +22,7 @@ DATA = np.random.default_rng(2).standard_normal((5, 8))
 DATA *= np.sqrt(8) / np.linalg.norm(DATA, axis=1, keepdims=True)
 LABELS = [1.0, -1.0, 1.0]
 PROGRAM = tp.trace(mlp, inputs=5, depth=2)
-TABLE = table_of(PROGRAM, DATA, ZERO, 0)
+TABLE = table_of(PROGRAM, DATA, 0)
 
 
 def study(program=PROGRAM, steps=2, widths=(32, 64, 128), samples=60, **options):
@@ -153,7 +153,7 @@ CASES = [("erf", -1), ("relu", -HALF)]
 def test_slopes_agree_with_predictions(phi, expected):
     """Widths 256 to 16384, 150 samples, one and three steps: the interval holds the prediction within the margin."""
     program = tp.trace(mlp, inputs=5, depth=2, phi=getattr(tp, phi))
-    table = table_of(program, DATA, ZERO, 0)
+    table = table_of(program, DATA, 0)
     made = study(program, 3, [2**k for k in range(8, 15)], 150)
     for outcome in made.outcomes(table, ZERO, ZERO)[:2]:
         assert outcome.prediction.law.power == expected

@@ -197,7 +197,7 @@ WRONG = [
     ({"learning_rate": -1}, "must be positive"),
     ({"learning_rate": [0.1]}, "1 learning rates are given for 2 steps"),
     ({"loss": "hinge(F)"}, "hinge"),
-    ({"loss": "z0**2"}, "does not depend on F"),
+    ({"loss": "z0**2"}, "no expression that depends on F"),
     ({"loss": "logistic"}, "labels"),
     ({"loss": "cross_entropy"}, "several outputs"),
     ({"loss": 3}, "loss=3"),
