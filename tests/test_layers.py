@@ -22,7 +22,7 @@ LAYERS = (
     "architectures",
     "scaling",
     "proofs",
-    "linearity",
+    "learning",
     "report",
     "cli",
 )

@@ -13,10 +13,10 @@ from tensorprog.cli.arguments import STORE, Architecture, Folder, Json, Options,
 from tensorprog.cli.study import MAX_INPUTS, Study
 from tensorprog.cli.texts import check_out, finished, read_numbers, read_widths
 from tensorprog.errors import DataError, TrainingError
-from tensorprog.linearity.study import KAPPAS, PATIENCE, RHOS
+from tensorprog.learning.study import KAPPAS, PATIENCE, RHOS
 from tensorprog.readings.files import DIGITS, targets_from
 from tensorprog.readings.team import cores
-from tensorprog.report.linearity import linearity
+from tensorprog.report.linear_report import linearity
 
 LABELS = "labels"
 SAMPLES = 40

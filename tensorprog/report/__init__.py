@@ -1,6 +1,6 @@
 """Reports: tables, figures and one self-contained page."""
 
-from tensorprog.report.linearity import Linearity, linearity
+from tensorprog.report.linear_report import Linearity, linearity
 from tensorprog.report.report import Measurement, Report
 from tensorprog.report.run import Run
 from tensorprog.report.verification import verify

@@ -17,16 +17,16 @@ from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from tensorprog.linearity.predictions import largest_rho
+from tensorprog.learning.predictions import largest_rho
 from tensorprog.report.axes import decades, label_widths, width_label
 from tensorprog.report.figures import HIGH, INK, LINE, MEDIAN, STYLE, Array, as_svg, canvas
 from tensorprog.report.linear_words import slope, steps_of
 from tensorprog.report.wording import minus
 
 if TYPE_CHECKING:
-    from tensorprog.linearity.predictions import Prediction
-    from tensorprog.linearity.study import Outcome
-    from tensorprog.report.linearity import Linearity
+    from tensorprog.learning.predictions import Prediction
+    from tensorprog.learning.study import Outcome
+    from tensorprog.report.linear_report import Linearity
 
 RAMP = LinearSegmentedColormap.from_list("ordered", ["#0072b2", "#7d6bb0", "#cc79a7", "#d55e00"])
 MARKERS = "osD^vP*X<>"

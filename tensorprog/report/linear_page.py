@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from tensorprog.linearity.predictions import largest_rho
+from tensorprog.learning.predictions import largest_rho
 from tensorprog.report import linear_figures as figures
 from tensorprog.report import linear_words as words
 from tensorprog.report.html import DEFINITIONS, environment, themed
@@ -21,9 +21,9 @@ from tensorprog.report.linear_tables import ordered
 from tensorprog.report.wording import BADGES, STATUSES, Badge, badge, html_formula, html_law, minus, name
 
 if TYPE_CHECKING:
-    from tensorprog.linearity.study import Claim, Outcome
+    from tensorprog.learning.study import Claim, Outcome
     from tensorprog.readings import Entry, WeakCorrelation
-    from tensorprog.report.linearity import Linearity
+    from tensorprog.report.linear_report import Linearity
 
 OTHER = {
     words.UNDECIDED: Badge(

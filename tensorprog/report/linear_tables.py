@@ -20,8 +20,8 @@ from tensorprog.report.linear_words import (
 from tensorprog.report.wording import minus
 
 if TYPE_CHECKING:
-    from tensorprog.linearity.study import Outcome
-    from tensorprog.report.linearity import Linearity
+    from tensorprog.learning.study import Outcome
+    from tensorprog.report.linear_report import Linearity
 
 HEADINGS = ("quantity", "ρ", "κ", "steps", "predicted", "status", "measured slope", "verdict", "theorems as quoted")
 MORE = ("decided by", "median at the largest width", "widths left out")

@@ -11,10 +11,10 @@ from tensorprog.report.wording import BADGES, footing, interval, minus, number
 
 if TYPE_CHECKING:
     from tensorprog.exponents import Exponent
-    from tensorprog.linearity.predictions import Prediction
-    from tensorprog.linearity.study import Claim, Outcome
+    from tensorprog.learning.predictions import Prediction
+    from tensorprog.learning.study import Claim, Outcome
     from tensorprog.readings import Table, WeakCorrelation
-    from tensorprog.report.linearity import Linearity
+    from tensorprog.report.linear_report import Linearity
 
 ZERO = Fraction(0)
 NAMES = {

@@ -18,7 +18,7 @@ import tensorprog as tp
 from tensorprog.cli.texts import negatives, read_numbers
 from tensorprog.errors import ExpressionError
 from tensorprog.exponents import Exponent
-from tensorprog.linearity.study import KAPPAS, RHOS
+from tensorprog.learning.study import KAPPAS, RHOS
 
 DOCS = Path(__file__).parents[2] / "docs"
 VALID = jsonschema.Draft202012Validator(
@@ -76,7 +76,7 @@ def test_a_stopped_run_goes_on(run, place, monkeypatch):
     """The second call finds the samples of the first, and the folder then holds what an unbroken run gives."""
     command = f"{TASK} --rho -1/2 0 --seed 3"
     whole = learned(run, command)
-    study = sys.modules["tensorprog.linearity.study"]
+    study = sys.modules["tensorprog.learning.study"]
     measure, calls = study.measure, []
 
     def stopping(*arguments, **options):
@@ -127,7 +127,7 @@ def test_a_target_file_has_one_row_an_input(run, place):
 
 def test_exit_code_1_when_a_prediction_is_refuted(run, place, monkeypatch):
     """Deviations do not grow like n^9; the claim is made by replacing what is predicted."""
-    study = sys.modules["tensorprog.linearity.study"]
+    study = sys.modules["tensorprog.learning.study"]
     predict = study.predict
     law = Exponent(Fraction(-9))
     monkeypatch.setattr(study, "predict", lambda *a, **k: replace(predict(*a, **k), law=law))

@@ -18,13 +18,13 @@ from report.pages import DOCS, SCHEMA, Page, broken, part, strict
 import tensorprog as tp
 from tensorprog.errors import SamplingError, TrainingError
 from tensorprog.exponents import Exponent
-from tensorprog.linearity.study import Claim, Threshold
+from tensorprog.learning.predictions import rescaled
+from tensorprog.learning.study import Claim, Threshold
 from tensorprog.program.text import read
 from tensorprog.report import linear_words as words
 from tensorprog.report.linear_figures import over_rho, over_width
 from tensorprog.report.linear_page import page as written
 from tensorprog.report.linear_tables import markdown, ordered
-from tensorprog.report.linearity import at_kappa
 
 REGISTRY = Registry().with_resource("report.schema.json", Resource.from_contents(SCHEMA))
 VALID = jsonschema.Draft202012Validator(
@@ -153,7 +153,7 @@ def test_the_line_through_predictions_is_that_of_the_tables(report):
     """Tables derived at κ, and that at κ = 0 carried there, have equal sizes; predictions agree with those measured."""
     assert set(report.tables) == {ZERO, HALF}
     for kappa, table in report.tables.items():
-        moved = at_kappa(report.table, kappa)
+        moved = rescaled(report.table, Fraction(0), kappa)
         assert [(e.D, e.d, e.law) for e in moved] == [(e.D, e.d, e.law) for e in table]
     for outcome in report.outcomes:
         p = outcome.prediction
@@ -230,7 +230,7 @@ def test_what_is_lost_to_rounding_is_said(report):
 
 
 def test_a_network_without_weak_correlations_is_told_as_such(report):
-    lazy = at_kappa(report.table, HALF)
+    lazy = rescaled(report.table, Fraction(0), HALF)
     changed = replace(report, tables={ZERO: lazy})
     assert words.answer(changed)[0].startswith("Fixed weak correlations are not shown, because of C^{0,3}")
     assert words.disagreement(changed) == []
@@ -334,7 +334,7 @@ def test_equal_runs_give_equal_numbers(report):
 
 def test_mistakes_are_found_before_any_work(monkeypatch):
     monkeypatch.setattr(
-        sys.modules["tensorprog.report.linearity"], "threshold", lambda *_: pytest.fail("work has started")
+        sys.modules["tensorprog.report.linear_report"], "threshold", lambda *_: pytest.fail("work has started")
     )
     for options, error, message in (
         ({"growth": -1}, SamplingError, "growth=-1"),

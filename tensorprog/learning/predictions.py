@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from tensorprog.exponents import UNBOUNDED_LOG, Exponent
 from tensorprog.functions import softplus
-from tensorprog.linearity.trees import LARGEST, Tree, trees
+from tensorprog.learning.trees import LARGEST, Tree, trees
 from tensorprog.passes.correlation import order_of
 from tensorprog.program import Apply, Program
 from tensorprog.readings import Table

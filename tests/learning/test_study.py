@@ -12,9 +12,9 @@ import tensorprog as tp
 from tensorprog.architectures import attention, mlp
 from tensorprog.errors import TrainingError
 from tensorprog.exponents import Exponent
-from tensorprog.linearity.features import cells, overall, parity, task_of, two_index
-from tensorprog.linearity.predictions import predict
-from tensorprog.linearity.study import ROUNDING, Study, claims, default_rate, settings, table_of, threshold
+from tensorprog.learning.features import cells, overall, parity, task_of, two_index
+from tensorprog.learning.predictions import predict
+from tensorprog.learning.study import ROUNDING, Study, claims, default_rate, settings, table_of, threshold
 from tensorprog.passes.recipe import Recipe
 
 HALF, ZERO = Fraction(1, 2), Fraction(0)

@@ -10,8 +10,8 @@ from cases import CASES
 import tensorprog as tp
 from tensorprog.architectures import mlp, resnet
 from tensorprog.exponents import Exponent
-from tensorprog.linearity.predictions import kink, largest_rho, predict, rescaled
-from tensorprog.linearity.trees import trees
+from tensorprog.learning.predictions import kink, largest_rho, predict, rescaled
+from tensorprog.learning.trees import trees
 
 HALF, QUARTER = Fraction(1, 2), Fraction(1, 4)
 TABLE = tp.derive(tp.trace(mlp, inputs=5, depth=3))

@@ -17,9 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from tensorprog.errors import ProgramError, TrainingError
 from tensorprog.exponents import Exponent
+from tensorprog.learning.predictions import Prediction, Quantity, kink, predict, rescaled, written
 from tensorprog.limits.definite import derive
 from tensorprog.limits.kernels import kernel
-from tensorprog.linearity.predictions import Prediction, Quantity, kink, predict, rescaled, written
 from tensorprog.passes.learning import deviations, motions
 from tensorprog.passes.losses import Squared, loss_of
 from tensorprog.passes.recipe import Recipe

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from tensorprog.errors import TrainingError
-from tensorprog.linearity.study import Study, default_rate, threshold
+from tensorprog.learning.study import Study, default_rate, threshold
 from tensorprog.passes.learning import deviations, expanded, mean_square
 from tensorprog.passes.recipe import Recipe
 from tensorprog.program import Program

@@ -6,7 +6,7 @@ import json
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from tensorprog.errors import SamplingError
 from tensorprog.exponents import Exponent, exact
-from tensorprog.linearity.predictions import Prediction, Quantity, largest_rho, predict, rescaled
-from tensorprog.linearity.study import (
+from tensorprog.learning.predictions import Prediction, Quantity, largest_rho, predict, rescaled
+from tensorprog.learning.study import (
     KAPPAS,
     PATIENCE,
     RHOS,
@@ -75,7 +75,7 @@ class Linearity:
         self, rho: object = 0, kappa: object = 0, steps: int | None = None, quantity: Quantity = "deviation"
     ) -> Prediction:
         """What is predicted, measured there or not; the last step by default."""
-        table = at_kappa(self.table, exact(kappa))
+        table = rescaled(self.table, ZERO, exact(kappa))
         count = self.run["steps"] if steps is None else steps
         return predict(table, count, exact(rho), quantity=quantity, bounded=self.bounded, kinked=self.kink)
 
@@ -157,15 +157,6 @@ class Linearity:
         from tensorprog.report.linear_page import fragment
 
         return fragment(self)
-
-
-def at_kappa(table: Table, kappa: Fraction) -> Table:
-    """The same table at another external scale: C^{D,d} gains (D+d-1) for each unit of κ."""
-    gain = kappa - table.kappa
-    entries = tuple(
-        e if e.exponent is None else replace(e, exponent=e.exponent + gain * (e.D + e.d - 1)) for e in table
-    )
-    return replace(table, entries=entries, kappa=kappa)
 
 
 def sample_name(outcome: Outcome) -> str:
