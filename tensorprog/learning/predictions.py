@@ -31,8 +31,14 @@ ZERO = Fraction(0)
 class Prediction:
     """The size of one quantity after `steps` steps at η n^ρ and external scale κ.
 
-    law: n^e (log n)^l, or None where the terms grow with their order and the expansion says nothing. status: "definite"
-    where one definite correlation alone decides the first step, otherwise "upper bound". reasons: what decides.
+    law: n^e (log n)^l, or None where the terms grow with their order and the expansion says nothing. reasons: what
+    decides. status: "definite" where a definite correlation keeps the quantity from being smaller, for all learning
+    rates and targets but a set of measure zero, otherwise "upper bound".
+
+    Two arguments make it definite. One step is a power series in η with the terms C^{0,d}·C′^d: those of the leading
+    size cancel for finitely many η only. After s steps the terms of second order in η, at inputs x, x_i, x_j, are
+    η² C′_i C′_j {s² C^{0,2}(x; x_i, x_j) + s(s−1)/2 [C^{0,2}(x_i; x, x_j) + C^{0,2}(x_j; x, x_i)]} up to a factor; over
+    three inputs in the part of x these are an invertible image of the three C^{0,2}, so that not all are smaller.
     """
 
     quantity: Quantity
@@ -112,7 +118,8 @@ def predict(
         if quantity == "moved F":
             law = max(x for x in (ntk.shift(last), law) if x is not None)
             reasons, status = ("C^{0,1}",), "upper bound"
-    certain = status if steps == 1 else "upper bound"
+    lasting = quantity == "deviation" and kinked is None and any(_keeps(tree, rho, law) for tree in first)
+    certain: Literal["definite", "upper bound"] = "definite" if lasting else status if steps == 1 else "upper bound"
     return Prediction(quantity, steps, rho, table.kappa, law, certain, reasons)
 
 
@@ -135,8 +142,13 @@ def _largest(found: Sequence[Tree], q: Fraction, kinked: Exponent | None) -> _La
     if q > 0 and (not shorter or law > max(shorter)):
         return _Largest(None, "upper bound", ("terms grow with their order",))
     deciding = [tree for size, tree in sizes if size == law]
-    alone = len(deciding) == 1 and deciding[0].is_one_correlation and deciding[0].entries[0].status == "definite"
-    return _Largest(law, "definite" if alone else "upper bound", tuple(map(str, deciding)))
+    definite = all(tree.is_one_correlation and tree.entries[0].status == "definite" for tree in deciding)
+    return _Largest(law, "definite" if definite else "upper bound", tuple(map(str, deciding)))
+
+
+def _keeps(tree: Tree, rho: Fraction, law: Exponent | None) -> bool:
+    """Whether a tree is a definite C^{0,2} of the size `law`, which keeps the deviation from being smaller."""
+    return tree.is_one_correlation and tree.edges == 2 and tree.entries[0].status == "definite" and tree.at(rho) == law
 
 
 def _reached(found: Sequence[Tree], steps: int) -> list[Tree]:

@@ -92,12 +92,15 @@ def test_smooth_programs_have_no_kink():
     assert all(kink(case.trace(1)) is None for case in CASES)
 
 
-def test_definite_only_where_one_definite_correlation_decides():
+def test_definite_where_definite_correlations_decide():
+    """One step: whatever decides. More: C^{0,2}, which no choice of rates and targets but a few can cancel."""
     data = CASES[0].data(5)
     table = tp.derive(CASES[0].trace(5), [(0, 2), (0, 3), (1, 1)], data=data)
-    assert predict(table, 1, -HALF).status == predict(table, 1, QUARTER).status == "definite"
-    assert predict(table, 1).status == predict(table, 3, -HALF).status == "upper bound"
-    assert predict(TABLE, 1, -HALF).status == "upper bound"
+    status = {(s, rho): predict(table, s, rho).status for s in (1, 3) for rho in (-HALF, Fraction(0), QUARTER)}
+    assert {key for key, found in status.items() if found == "upper bound"} == {(3, QUARTER)}
+    assert predict(table, 3, quantity="moved gradient").status == "upper bound"
+    assert predict(table, 3, kinked=Exponent(-HALF)).status == "upper bound"
+    assert predict(TABLE, 1, -HALF).status == predict(TABLE, 3).status == "upper bound"
 
 
 def test_the_table_at_another_rate():

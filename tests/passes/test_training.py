@@ -14,6 +14,7 @@ from oracles.training import Training
 from oracles.weights import SEED, applied, outputs, weights
 
 import tensorprog as tp
+from tensorprog.architectures import mlp
 from tensorprog.errors import OrderError, TensorProgramError, TrainingError
 from tensorprog.passes.learning import expansion
 from tensorprog.readings.derive import reparametrised
@@ -189,6 +190,24 @@ def test_the_expansion_of_one_step_is_exact_for_a_polynomial_network():
     np.testing.assert_allclose(three, trained, rtol=1e-10)
     np.testing.assert_allclose(one, linear, rtol=1e-10)
     assert np.abs(np.subtract(two, trained)).max() > 1e-5
+
+
+def test_the_deviation_at_second_order_in_the_rate():
+    """η² Σ_ij C′_i C′_j {s² C(x; i, j) + s(s−1)/2 [C(i; x, j) + C(j; x, i)]} with C = C^{0,2}: the next order is η³."""
+    data, program, steps = case_of("mlp").data(3), tp.trace(mlp, inputs=3, depth=2), 3
+    C = np.zeros((3, 3, 3))
+    for x, i, j in np.ndindex(C.shape):
+        C[x, i, j] = outputs(tp.correlation(program, 0, 2, points=[x, i, j]), data, WIDTH)["C"]
+    slopes = (np.array(list(outputs(program, data, WIDTH).values())) - LABELS) / 3
+    expected = steps**2 * C + steps * (steps - 1) / 2 * (np.transpose(C, (1, 0, 2)) + np.transpose(C, (1, 2, 0)))
+    expected = np.einsum("xij,i,j->x", expected, slopes, slopes)
+    errors = []
+    for rate in (1e-3, 5e-4):
+        options = {"steps": steps, "learning_rate": rate}
+        one, two = (outputs(made(program, LABELS, **options), data, WIDTH) for made in (tp.train, tp.linearised))
+        gaps = np.subtract(list(one.values()), list(two.values())) / rate**2
+        errors.append(np.abs(gaps - expected).max() / np.abs(expected).max())
+    assert errors[0] < 0.02 and errors[1] == pytest.approx(errors[0] / 2, rel=0.05)
 
 
 WRONG = [

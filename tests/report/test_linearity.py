@@ -112,7 +112,7 @@ def test_the_page_answers_in_this_order(report, page):
     fixed, exponential = text[0].split("; ")
     assert fixed == "Fixed weak correlations with m(n) = n^1, limited by C^{0,2}, C^{0,3} and C^{1,1} (definite)"
     assert exponential == "exponential weak correlations with m(n) = n^2/3, limited by C^{0,3} (definite)."
-    assert text[1].startswith("So after 2 steps at η = 0.5 the distance |F − F_lin| is predicted to be O(n^-1)")
+    assert text[1].startswith("So after 2 steps at η = 0.5 the distance |F − F_lin| is exactly of the size n^-1 (definite)")
     main = report.at()
     median = words.measured(main.medians[-1], main.median_errors[-1])
     assert f"from 6 initialisations at width 64, the median distance is {median} (measured)" in text[2]
@@ -143,7 +143,9 @@ def test_predictions_and_measurements_are_told_apart(report, page):
     assert report.at(-1, steps=1).prediction.status == "definite"
     grid = part(page.source, '<table class="grid" aria-label="predicted size and verdict over ρ">', "</table>")
     assert '<span class="law">n<sup>−3</sup></span>' in grid
-    assert '<span class="law">O(n<sup>−1</sup>)</span>' in grid
+    assert '<span class="law">n<sup>−1</sup></span>' in grid
+    scales = part(page.source, '<table class="grid" aria-label="predicted size and verdict over κ">', "</table>")
+    assert '<span class="law">O((log n)<sup>1/2</sup>)</span>' in scales
     assert "no prediction" in grid
     assert report.at(QUARTER).prediction.law is None
     assert words.verdict(report.at(QUARTER)) == "no prediction" and report.at(QUARTER).verdict is not None
@@ -172,7 +174,7 @@ def test_figures_mark_where_learning_stops_being_linear(report, folder):
     curves = over_width(report)
     for rho in (-1, 0, QUARTER):
         assert f"ρ = {str(rho).replace('-', '−')}:  {words.slope(report.at(rho))}" in curves
-    assert "no prediction" in curves and "upper bound −3" in curves
+    assert "no prediction" in curves and "definite −3" in curves
 
 
 def test_the_threshold_is_explained(report, page):
