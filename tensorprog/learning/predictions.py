@@ -38,7 +38,8 @@ class Prediction:
     Two arguments make it definite. One step is a power series in η with the terms C^{0,d}·C′^d: those of the leading
     size cancel for finitely many η only. After s steps the terms of second order in η, at inputs x, x_i, x_j, are
     η² C′_i C′_j {s² C^{0,2}(x; x_i, x_j) + s(s−1)/2 [C^{0,2}(x_i; x, x_j) + C^{0,2}(x_j; x, x_i)]} up to a factor; over
-    three inputs in the part of x these are an invertible image of the three C^{0,2}, so that not all are smaller.
+    three inputs in the part of x these are an invertible image of the three C^{0,2}, so that not all are smaller. Moved
+    derivatives are −s η Σ_i C′_i C^{D,1}(x; x_i) at first order.
     """
 
     quantity: Quantity
@@ -112,13 +113,15 @@ def predict(
         last = q
     assert found is not None
     law, reasons, status = gap, found.reasons, found.status
+    terms, lowest = first, 2
     if quantity != "deviation" and gap is not None:
-        whole = _largest(_reached(trees(table, QUANTITIES[quantity]), steps), last, None)
+        terms, lowest = trees(table, QUANTITIES[quantity]), 1
+        whole = _largest(_reached(terms, steps), last, None)
         law, reasons, status = whole.law, whole.reasons, whole.status
         if quantity == "moved F":
             law = max(x for x in (ntk.shift(last), law) if x is not None)
             reasons, status = ("C^{0,1}",), "upper bound"
-    lasting = quantity == "deviation" and kinked is None and any(_keeps(tree, rho, law) for tree in first)
+    lasting = kinked is None and any(_keeps(tree, lowest, rho, law) for tree in terms)
     certain: Literal["definite", "upper bound"] = "definite" if lasting else status if steps == 1 else "upper bound"
     return Prediction(quantity, steps, rho, table.kappa, law, certain, reasons)
 
@@ -146,9 +149,10 @@ def _largest(found: Sequence[Tree], q: Fraction, kinked: Exponent | None) -> _La
     return _Largest(law, "definite" if definite else "upper bound", tuple(map(str, deciding)))
 
 
-def _keeps(tree: Tree, rho: Fraction, law: Exponent | None) -> bool:
-    """Whether a tree is a definite C^{0,2} of the size `law`, which keeps the deviation from being smaller."""
-    return tree.is_one_correlation and tree.edges == 2 and tree.entries[0].status == "definite" and tree.at(rho) == law
+def _keeps(tree: Tree, lowest: int, rho: Fraction, law: Exponent | None) -> bool:
+    """Whether a tree is a definite correlation of the lowest order in η, of the size `law`: it cannot be cancelled."""
+    lone = tree.is_one_correlation and tree.edges == lowest and tree.entries[0].status == "definite"
+    return lone and tree.at(rho) == law
 
 
 def _reached(found: Sequence[Tree], steps: int) -> list[Tree]:

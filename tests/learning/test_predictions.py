@@ -98,7 +98,9 @@ def test_definite_where_definite_correlations_decide():
     table = tp.derive(CASES[0].trace(5), [(0, 2), (0, 3), (1, 1)], data=data)
     status = {(s, rho): predict(table, s, rho).status for s in (1, 3) for rho in (-HALF, Fraction(0), QUARTER)}
     assert {key for key, found in status.items() if found == "upper bound"} == {(3, QUARTER)}
-    assert predict(table, 3, quantity="moved gradient").status == "upper bound"
+    assert predict(table, 3, quantity="moved gradient").status == "definite"
+    assert predict(table, 3, QUARTER, quantity="moved gradient").status == "upper bound"
+    assert predict(table, 3, quantity="moved F").status == "upper bound"
     assert predict(table, 3, kinked=Exponent(-HALF)).status == "upper bound"
     assert predict(TABLE, 1, -HALF).status == predict(TABLE, 3).status == "upper bound"
 
