@@ -25,6 +25,7 @@ BY_NAME = {case.name: case for case in CASES}
 PLAIN = ("mlp", "mlp_bias", "resnet", "rnn", "transposed")
 RICH = ("layernorm_mlp", "glu", "conv", "attention")
 WIDTH = 4096
+PATIENCE = 600.0  # on a machine that is busy otherwise, too
 SIGMAS = 4.5
 """A comparison fails once in 150,000 seeds; all of this file, some 100 of them, once in 1500 runs."""
 LOW = [(0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
@@ -34,7 +35,8 @@ def table_of(case, orders, equal, **options):
     largest = max(d for _, d in orders)
     points = (0,) * (largest + 1) if equal else tuple(range(largest + 1))
     program, data = case.trace(points[-1] + 1), case.data(points[-1] + 1)
-    return program, data, derive(program, orders, points, data=data, **options), bounds(program, orders, points)
+    given = {"patience": PATIENCE, **options}
+    return program, data, derive(program, orders, points, data=data, **given), bounds(program, orders, points)
 
 
 def assert_definite(case, orders, equal):
