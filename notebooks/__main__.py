@@ -1,8 +1,11 @@
 """`python -m notebooks` executes the notebooks in place, so that the committed outputs are those of this version.
 
+`python -m notebooks exponents checked_proof` executes these only.
+
 Times, file names and versions of the machine are left out: the same code gives the same files, rounding errors aside.
 """
 
+import sys
 from pathlib import Path
 
 import nbformat
@@ -10,7 +13,9 @@ from nbclient import NotebookClient
 
 
 def main() -> None:
-    for path in sorted(Path(__file__).parent.glob("*.ipynb")):
+    folder = Path(__file__).parent
+    chosen = [folder / f"{name}.ipynb" for name in sys.argv[1:]]
+    for path in chosen or sorted(folder.glob("*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
         place = {"metadata": {"path": str(path.parent)}}
         NotebookClient(

@@ -1,7 +1,7 @@
 """Figures of a report as SVG text: one log–log plot a correlation, and exponents against the external scale κ.
 
-Matplotlib through its object interface, no global figure state. Equal reports give equal text: ids come from a fixed
-salt, metadata carry no date. Colours are those of Okabe and Ito, told apart by all common kinds of colour vision.
+Matplotlib through its object interface, no global figure state. Equal reports give equal text: ids are numbered,
+metadata carry no date. Colours are those of Okabe and Ito, told apart by all common kinds of colour vision.
 
 Known limit: at most `DOTS` samples a width are drawn, evenly spaced by rank, and the smallest may fall below the frame;
 quantiles and fits use all of them.
@@ -63,7 +63,7 @@ def scaling(m: Measurement) -> str:
     Dots are samples; circles the medians and triangles the 0.9 quantiles, with standard errors; the solid line is the
     straight one through the medians, the dashed one the derived law through the median at the largest width.
     """
-    with mpl.rc_context(STYLE | {"svg.hashsalt": f"scaling {m.entry.D} {m.entry.d}"}):
+    with mpl.rc_context(STYLE):
         figure, axes = canvas(5.6, 3.9)
         axes.set_xscale("log")
         axes.set_yscale("log")
@@ -88,7 +88,7 @@ def scaling(m: Measurement) -> str:
 
 def kappa(table: Table) -> str:
     """Exponent e + κ(D+d-1) of every correlation against the external scale κ, as SVG; logarithms left out."""
-    with mpl.rc_context(STYLE | {"svg.hashsalt": "kappa"}):
+    with mpl.rc_context(STYLE):
         figure, axes = canvas(6.4, 4.6)
         lines: dict[tuple[Fraction, int], list[str]] = {}
         for entry in table:
@@ -238,13 +238,17 @@ def _left_labels(axes: Any, lines: dict[tuple[Fraction, int], list[str]], left: 
 
 
 def as_svg(figure: Figure, prefix: str) -> str:
-    """The figure as an <svg> element: transparent, short numbers, ids that are unique on a page."""
+    """The figure as an <svg> element: transparent, short numbers, ids that are unique on a page.
+
+    Matplotlib's own ids are hashes of coordinates in full precision, which depend on rounding; these are numbered.
+    """
     out = io.StringIO()
     figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = out.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
-    used = set(re.findall(r"#([\w.-]+)", text))
-    text = re.sub(r' id="([\w.-]+)"', lambda m: f' id="{prefix}{m[1]}"' if m[1] in used else "", text)
-    text = re.sub(r'(href="#|url\(#)', lambda m: m[1] + prefix, text)
+    used = dict.fromkeys(re.findall(r'(?:href="#|url\(#)([\w.-]+)', text))
+    names = {name: f"{prefix}{number}" for number, name in enumerate(used)}
+    text = re.sub(r' id="([\w.-]+)"', lambda m: f' id="{names[m[1]]}"' if m[1] in used else "", text)
+    text = re.sub(r'(href="#|url\(#)([\w.-]+)', lambda m: m[1] + names[m[2]], text)
     return re.sub(r'( (?:d|x|y|transform|points)=")([^"]*)', lambda m: m[1] + re.sub(r"(\.\d\d)\d+", r"\1", m[2]), text)

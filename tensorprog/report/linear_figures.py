@@ -41,7 +41,7 @@ def over_rho(report: Linearity) -> str:
 
     Solid lines are definite predictions, dashed ones upper bounds; a line ends where there is no prediction.
     """
-    with mpl.rc_context(STYLE | {"svg.hashsalt": "over rho"}):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(10.4, 4.7), layout="constrained")
         FigureCanvasSVG(figure)
         left, right = figure.subplots(1, 2, sharey=True)
@@ -134,7 +134,7 @@ def over_width(report: Linearity) -> str:
     steps = report.run["steps"]
     rows = [o for o in report.outcomes if o.prediction.quantity == "deviation" and not o.prediction.kappa]
     rows = sorted((o for o in rows if o.prediction.steps == steps), key=lambda o: -o.prediction.rho)
-    with mpl.rc_context(STYLE | {"svg.hashsalt": "over width"}):
+    with mpl.rc_context(STYLE):
         figure, axes = canvas(8.4, 5.0)
         axes.set_xscale("log")
         axes.set_yscale("log")
@@ -178,7 +178,7 @@ def growth(report: Linearity) -> str:
     """Medians of the deviation over the steps of the long run, a curve for each width, as SVG."""
     found = report.growth
     assert found is not None
-    with mpl.rc_context(STYLE | {"svg.hashsalt": "growth"}):
+    with mpl.rc_context(STYLE):
         figure, axes = canvas(7.0, 4.2)
         axes.set_yscale("log")
         widths = found.outcome.widths

@@ -23,7 +23,7 @@ def overview(report: Report) -> str:
     Dashed: the derived law through the medians of the larger half of the widths. The label tells the measured exponent
     with its 95 % interval, finite-width drift included, and the slope of the straight line.
     """
-    with mpl.rc_context(STYLE | {"svg.hashsalt": "overview"}):
+    with mpl.rc_context(STYLE):
         figure, axes = canvas(8.4, 4.8)
         axes.set_xscale("log")
         axes.set_yscale("log")
