@@ -54,7 +54,7 @@ def executed(notebook: nbformat.NotebookNode, place: Path) -> nbformat.NotebookN
 
 
 def test_there_are_notebooks():
-    assert [path.stem for path in NOTEBOOKS] == ["checked_proof", "exponents", "tied_weight_limit"]
+    assert [path.stem for path in NOTEBOOKS] == ["checked_proof", "exponents", "linear_learning", "tied_weight_limit"]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
