@@ -27,7 +27,7 @@ from tensorprog.program import Program
 from tensorprog.readings import Table, all_orders, check_data
 from tensorprog.scaling.measure import measure
 from tensorprog.scaling.quantiles import quantiles
-from tensorprog.scaling.verdict import RESAMPLES, Verdict, judge
+from tensorprog.scaling.verdict import RESAMPLES, Verdict, judge, log_factor
 
 Array = NDArray[np.float64]
 QUARTER = Fraction(1, 4)
@@ -71,6 +71,25 @@ class Outcome:
         """Bootstrap standard errors of the medians."""
         return [float(e) for e in quantiles(self.samples, RESAMPLES, np.random.default_rng(0)).errors[:, 0]]
 
+    @property
+    def onset(self) -> int | None:
+        """The width from which all slopes between neighbouring medians agree with the prediction; None without one.
+
+        They agree within the margin and two standard errors, (log n)^l divided out; a bound that is not attained has
+        no onset.
+        """
+        law, v = self.prediction.law, self.verdict
+        if law is None or v is None:
+            return None
+        kept = [i for i, width in enumerate(self.widths) if width in self.used]
+        n, medians = np.array(self.used, dtype=np.float64), np.array(self.medians)[kept]
+        errors, gaps = np.array(self.median_errors)[kept] / medians, np.diff(np.log(n))
+        slopes = np.diff(np.log(medians) - log_factor(law, n)) / gaps
+        allowed = v.margin + 2 * np.hypot(errors[1:], errors[:-1]) / gaps
+        off = np.flatnonzero(np.abs(slopes - float(law.power)) > allowed)
+        first = int(off[-1]) + 1 if off.size else 0
+        return self.used[first] if first < len(slopes) else None
+
     def contradicts(self, claim: Claim) -> bool:
         """Whether samples refute what a theorem says."""
         return claim.theorem in self.contradicted
@@ -91,6 +110,7 @@ class Outcome:
             "interval": None if v is None or not np.isfinite(v.interval).all() else list(v.interval),
             "verdict": None if v is None or self.prediction.law is None else v.verdict,
             "tight": None if v is None else v.tight,
+            "onset": self.onset,
         }
 
 

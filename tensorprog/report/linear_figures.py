@@ -22,6 +22,7 @@ from tensorprog.report.axes import decades, label_widths, width_label
 from tensorprog.report.figures import HIGH, INK, LINE, MEDIAN, STYLE, Array, as_svg, canvas
 from tensorprog.report.linear_words import slope, steps_of
 from tensorprog.report.wording import minus
+from tensorprog.scaling.verdict import log_factor
 
 if TYPE_CHECKING:
     from tensorprog.learning.predictions import Prediction
@@ -162,16 +163,11 @@ def _curve(axes: Any, outcome: Outcome, color: str, marker: str) -> None:
     else:
         text += f"\n{p.status} {minus(p.law.power)}"
         places = np.geomspace(widths[0], widths[-1], 60)
-        law = places ** float(p.law.power) * np.log(np.maximum(places, 2.0)) ** _log(p)
+        law = places ** float(p.law.power) * np.exp(log_factor(p.law, places))
         axes.plot(places, values[-1] / law[-1] * law, color=color, linewidth=1.2, linestyle="--", zorder=2)
     bars = [np.minimum(errors, 0.99 * values), errors]
     look = {"color": color, "marker": marker, "markersize": 5.5, "markeredgecolor": INK, "markeredgewidth": 0.4}
     axes.errorbar(widths, values, bars, linestyle="none", capsize=3, label=text, zorder=4, **look)
-
-
-def _log(p: Prediction) -> float:
-    log = 0.0 if p.law is None else float(p.law.log)
-    return log if np.isfinite(log) else 0.0
 
 
 def growth(report: Linearity) -> str:

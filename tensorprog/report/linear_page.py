@@ -129,6 +129,7 @@ def _outcome(report: Linearity, outcome: Outcome) -> dict[str, Any]:
         "reasons": [html_formula(reason) for reason in p.reasons],
         "claims": [_claim(outcome, c) for c in outcome.claims],
         "seen": words.slope(outcome),
+        "onset": words.onset(outcome),
         "loose": False,
         "badge": OTHER.get(shown) or badge(shown),
         "left_out": words.left_out(outcome),

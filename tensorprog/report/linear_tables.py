@@ -13,6 +13,7 @@ from tensorprog.report.linear_words import (
     counted,
     left_out,
     measured,
+    onset,
     predicted,
     slope,
     verdict,
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
     from tensorprog.learning.study import Outcome
     from tensorprog.report.linear_report import Linearity
 
-HEADINGS = ("quantity", "ρ", "κ", "steps", "predicted", "status", "measured slope", "verdict", "theorems as quoted")
+HEADINGS = (
+    *("quantity", "ρ", "κ", "steps", "predicted", "status", "measured slope", "slope as predicted", "verdict"),
+    "theorems as quoted",
+)
 MORE = ("decided by", "median at the largest width", "widths left out")
 
 
@@ -51,7 +55,7 @@ def plain(report: Linearity) -> str:
 def markdown(report: Linearity) -> str:
     """The same with what decides each prediction."""
     lines = [f"# {report.run['architecture']}: does it learn linearly?", "", *(f"{line}  " for line in answer(report))]
-    lines += ["", _line((*HEADINGS, *MORE)), "|---|--:|--:|--:|---|---|---|---|---|---|---|---|"]
+    lines += ["", _line((*HEADINGS, *MORE)), "|---|--:|--:|--:|---|---|---|---|---|---|---|---|---|"]
     lines += [_line((*_cells(report, o), *_more(o))) for o in ordered(report)]
     return "\n".join([*lines, "", f"{counted(report)}."]) + "\n"
 
@@ -72,6 +76,7 @@ def _cells(report: Linearity, outcome: Outcome) -> tuple[str, ...]:
         predicted(p),
         "" if p.law is None else p.status,
         slope(outcome),
+        onset(outcome),
         verdict(outcome),
         ", ".join(quoted),
     )

@@ -51,6 +51,13 @@ def slope(outcome: Outcome) -> str:
     return "" if v is None else f"{number(v.slope)} {interval(v.interval)}".strip()
 
 
+def onset(outcome: Outcome) -> str:
+    """`from n = 256`: the widths at which the local slopes are those predicted; empty where nothing is predicted."""
+    if outcome.prediction.law is None or outcome.verdict is None:
+        return ""
+    return "not reached" if outcome.onset is None else f"from n = {outcome.onset}"
+
+
 def left_out(outcome: Outcome) -> str:
     """The widths whose differences are lost to rounding."""
     return ", ".join(str(n) for n in outcome.widths if n not in outcome.used)

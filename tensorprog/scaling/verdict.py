@@ -93,8 +93,7 @@ def judge(
     n = np.array(widths, dtype=np.float64)
     raw = points(n, found, usable)
     raw_slope, raw_interval = _straight(raw, log_draws(found, usable))
-    log = 0.0 if law.log == UNBOUNDED_LOG else float(law.log)
-    divided = Points(n, raw.logs - log * np.log(np.log(np.maximum(n, 2.0)))[:, None], raw.covariance, raw.counts)
+    divided = Points(n, raw.logs - log_factor(law, n)[:, None], raw.covariance, raw.counts)
     slope, error, method = _measured(divided)
     critical = _student(CONFIDENCE, divided)
     interval = _interval(divided, slope, error, critical)
@@ -122,6 +121,12 @@ def judge(
             else advise(divided, slope, interval, low, high, margin)
         )
     return Verdict(word, slope, interval, raw_slope, raw_interval, slopes, errors, tight, margin, method, advice)
+
+
+def log_factor(law: Exponent, widths: Array) -> Array:
+    """The logarithm of (log n)^l at each width; none of a factor n^{o(1)}, of which only the name is known."""
+    log = 0.0 if law.log == UNBOUNDED_LOG else float(law.log)
+    return log * np.asarray(np.log(np.log(np.maximum(widths, 2.0))))
 
 
 def _student(confidence: float, found: Points) -> float:

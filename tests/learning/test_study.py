@@ -76,10 +76,10 @@ def test_outcomes_name_what_was_measured():
     assert objects[0]["theorems"][0] == {"theorem": "3.1", "exponent": "-1", "log_power": "0", "contradicted": False}
 
 
-def synthetic(power, widths, factor=1.0):
+def synthetic(power, widths, factor=1.0, count=4000):
     """Sizes with exact law n^power: half-normal samples."""
     generator = np.random.default_rng(0)
-    return [factor * n**power * np.abs(generator.standard_normal(4000)) for n in widths]
+    return [factor * n**power * np.abs(generator.standard_normal(count)) for n in widths]
 
 
 def test_a_theorem_that_says_too_little_is_contradicted():
@@ -103,6 +103,31 @@ def test_widths_below_rounding_are_left_out():
     found = study().judged(predict(TABLE, 2), (), widths, synthetic(-3, widths, ROUNDING * 300.0**3))
     assert found.used == (64, 128, 256)
     assert study().judged(predict(TABLE, 2), (), widths, [np.zeros(4)] * 5).verdict is None
+
+
+LONG = tuple(2**k for k in range(6, 14))
+
+
+def corrected(power, correction, log=0):
+    """Sizes n^power (log n)^log (1 + correction/n), half-normal."""
+    pairs = zip(LONG, synthetic(power, LONG, count=40000), strict=True)
+    return [values * np.log(n) ** log * (1 + correction / n) for n, values in pairs]
+
+
+@pytest.mark.parametrize(("correction", "log", "onset"), [(0, 0, 64), (300, 0, 2048), (300, 1, 2048)])
+def test_the_slope_sets_in_where_the_correction_has_died_out(correction, log, onset):
+    """n^-1 (1 + 300/n): slopes -1.17 from 1024 to 2048 and -1.095 from there, known to 0.012."""
+    law = Exponent(Fraction(-1), Fraction(log))
+    found = study().judged(replace(predict(TABLE, 2), law=law), (), LONG, corrected(-1, correction, log))
+    assert found.onset == found.to_object()["onset"] == onset
+
+
+def test_without_the_predicted_slope_there_is_no_onset():
+    made, unpredicted = study(), replace(predict(TABLE, 2), law=None)
+    assert made.judged(predict(TABLE, 2), (), LONG, corrected(-1.5, 0)).onset is None
+    assert made.judged(predict(TABLE, 2), (), LONG, corrected(-1, 0, log=2)).onset is None  # a logarithm not foreseen
+    assert made.judged(unpredicted, (), LONG, corrected(-1, 0)).onset is None
+    assert made.judged(predict(TABLE, 2), (), LONG, [np.zeros(4)] * len(LONG)).onset is None
 
 
 def test_growth_is_the_largest_over_steps():

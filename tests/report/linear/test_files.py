@@ -38,7 +38,7 @@ def test_tables_hold_every_outcome(report, folder):
     assert text == (folder / "table.md").read_text(encoding="utf-8")
     rows = [line for line in text.splitlines() if line.startswith("| ")]
     assert len(rows) == 1 + len(report.outcomes) + 1
-    assert {len(re.split(r"(?<!\\)\|", row)) for row in rows} == {14}
+    assert {len(re.split(r"(?<!\\)\|", row)) for row in rows} == {15}
     plain = str(report).splitlines()
     assert plain[0] == "small net" and plain[-1] == words.counted(report)
     assert sum("|F − F_lin|" in line for line in plain) == 9 + 1
@@ -55,6 +55,7 @@ def test_the_json_obeys_the_schema_which_is_strict(report, folder):
     assert (one["exponent"], one["log_power"], one["status"], one["reasons"]) == ("-3", "0", "definite", ["C^{0,2}"])
     none = next(o for o in found["outcomes"] if (o["rho"], o["steps"], o["quantity"]) == ("1/4", 2, "deviation"))
     assert (none["exponent"], none["verdict"]) == (None, None)
+    assert one["onset"] in (*WIDTHS[:-1], None) and none["onset"] is None
     assert [len(curve) for curve in found["growth"]["curves"]] == [5] * 3
     wrong = [
         broken(found, extra=1),
@@ -67,6 +68,7 @@ def test_the_json_obeys_the_schema_which_is_strict(report, folder):
         broken(found, "outcomes", 0, "theorems", 0, theorem="3.3"),
         broken(found, "outcomes", 0, "theorems", 0, extra=1),
         broken(found, "growth", curves=...),
+        broken(found, "outcomes", 0, onset=0),
         broken(found, "threshold", rate="2"),
         broken(found, "tables", 0, kappa=0),
     ]

@@ -57,6 +57,7 @@ def test_every_outcome_is_labelled_and_says_what_decides_it(report, page):
         assert words.slope(outcome) in row
         assert row.count("3.1: ") == sum(c.theorem == "3.1" for c in outcome.claims)
         assert words.verdict(outcome) in row
+        assert (f"as predicted: {words.onset(outcome)}" in row) == (p.law is not None)
         assert all(re.sub(r"C\^\{(\d),(\d)\}", r"C<sup>\1,\2</sup>", reason) in row for reason in p.reasons)
     assert rows[-1].count("sup ") == 1 and "<td>5</td>" in rows[-1]
     assert section(page.source, "outcomes").count('<table class="grid"') == 2
