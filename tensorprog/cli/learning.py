@@ -16,7 +16,7 @@ from tensorprog.errors import DataError, TrainingError
 from tensorprog.learning.study import KAPPAS, PATIENCE, RHOS
 from tensorprog.readings.files import DIGITS, targets_from
 from tensorprog.readings.team import cores
-from tensorprog.report.linear_report import linearity
+from tensorprog.report.linear_run import linearity
 
 LABELS = "labels"
 SAMPLES = 40
@@ -43,6 +43,14 @@ def linearity_(
     rho: Annotated[Numbers, Parameter(help="Learning rates η n^ρ: -1 -1/2 0, or -1..1/2/1/4 by steps; none.")] = None,
     kappa: Annotated[Numbers, Parameter(help="External scales n^(-κ) F: 0 1/4 1/2, or 0..1/2/1/8; none.")] = None,
     growth: Annotated[Whole, Parameter(help="Steps of a long run at the smaller widths; 0 leaves it out.")] = 0,
+    tasks: Annotated[
+        list[str] | None,
+        Parameter(
+            consume_multiple=True,
+            negative="",
+            help="Tasks on which features are learned: parity:2:10 (two of ten bits), two-index:10 (ten dimensions).",
+        ),
+    ] = None,
     momentum: Annotated[float, Parameter(help="μ of b ← μ b + ∇L.")] = 0.0,
     weight_decay: Annotated[float, Parameter(help="λ of ∇L + λ θ.")] = 0.0,
     seed: Annotated[Whole, Parameter(help="Seed of all random numbers.")] = 0,
@@ -79,6 +87,7 @@ def linearity_(
         rhos=RHOS if rhos is None else rhos,
         kappas=KAPPAS if kappas is None else kappas,
         growth=growth,
+        tasks=tasks or (),
         seed=seed,
         margin=margin,
         patience=patience,

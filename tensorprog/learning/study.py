@@ -46,6 +46,11 @@ class Claim:
     law: Exponent
 
 
+def median_errors(samples: Sequence[Array]) -> list[float]:
+    """Bootstrap standard errors of the medians."""
+    return [float(e) for e in quantiles(samples, RESAMPLES, np.random.default_rng(0)).errors[:, 0]]
+
+
 @dataclass(frozen=True)
 class Outcome:
     """One quantity at one (ρ, κ) after some steps: what is predicted, what theorems say, what was measured.
@@ -68,8 +73,7 @@ class Outcome:
 
     @property
     def median_errors(self) -> list[float]:
-        """Bootstrap standard errors of the medians."""
-        return [float(e) for e in quantiles(self.samples, RESAMPLES, np.random.default_rng(0)).errors[:, 0]]
+        return median_errors(self.samples)
 
     @property
     def onset(self) -> int | None:

@@ -17,6 +17,7 @@ from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from tensorprog.learning.features import SCALES
 from tensorprog.learning.predictions import largest_rho
 from tensorprog.report.axes import decades, label_widths, width_label
 from tensorprog.report.figures import HIGH, INK, LINE, MEDIAN, STYLE, Array, as_svg, canvas
@@ -34,6 +35,7 @@ MARKERS = "osD^vP*X<>"
 GRID = 96  # points of a predicted line; divisible by what exponents have as denominators
 FEWEST = Fraction(1, 2)  # how far an axis of ρ or κ reaches at least
 LOOKS = ((MEDIAN, "o", -1, 1.7), (HIGH, "^", 1, 3.6))  # after one step, and after all: the wider line lies below
+SCALE_COLORS = (MEDIAN, HIGH)  # κ = 0 and 1/2
 QUIET = {"color": INK, "linewidth": 0.8}
 
 
@@ -192,6 +194,41 @@ def growth(report: Linearity) -> str:
         axes.grid(True, which="major", color=LINE, linewidth=0.6)
         figure.legend(loc="outside right center")
         return as_svg(figure, "g-")
+
+
+def foretold(report: Linearity) -> str:
+    """The gap after training against the gap foreseen at θ_0, log-log, a marker for each task, κ and width, as SVG."""
+    with mpl.rc_context(STYLE | {"svg.hashsalt": "foretold"}):
+        figure, axes = canvas(8.4, 5.0)
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        found = [c for c in report.learned if min(c.medians) > 0]
+        forms = dict(zip(dict.fromkeys(c.task for c in report.learned), itertools.cycle(MARKERS)))
+        widths = sorted({c.width for c in report.learned})
+        for cell in found:
+            color = SCALE_COLORS[SCALES.index(cell.kappa)]
+            foreseen, _, last = cell.medians
+            axes.plot(cell.foreseen, cell.last, ".", color=color, alpha=0.22, markersize=4, markeredgewidth=0, zorder=2)
+            size = 6 + 5 * widths.index(cell.width) / max(1, len(widths) - 1)
+            axes.plot(foreseen, last, forms[cell.task], color=color, markersize=size, markeredgecolor=INK,
+                      markeredgewidth=0.7, zorder=4)  # fmt: skip
+        for kappa, color in zip(SCALES, SCALE_COLORS, strict=True):
+            axes.plot([], [], "s", color=color, label=f"κ = {minus(kappa)}")
+        for task, form in forms.items():
+            axes.plot([], [], form, color="none", markeredgecolor=INK, label=task)
+        for width in (widths[0], widths[-1]):
+            size = 6 if width == widths[0] else 11
+            axes.plot([], [], "o", color=LINE, markeredgecolor=INK, markersize=size, label=f"n = {width_label(width)}")
+        if found:
+            ends = [f(f(values) for c in found for values in (c.foreseen, c.last)) for f in (min, max)]
+            axes.plot(ends, ends, label="equal", zorder=1, **QUIET)
+            for axis in (axes.xaxis, axes.yaxis):
+                decades(axis)
+        axes.set_xlabel("gap foreseen at $θ_0$, for one step")
+        axes.set_ylabel(f"|F − $F_{{lin}}$| after {steps_of(report.run['steps'])}")
+        axes.grid(True, which="major", color=LINE, linewidth=0.6)
+        figure.legend(loc="outside right center", labelspacing=0.7)
+        return as_svg(figure, "f-")
 
 
 def _color(place: int, count: int) -> str:

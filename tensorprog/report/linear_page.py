@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from tensorprog.learning.predictions import largest_rho
 from tensorprog.report import linear_figures as figures
+from tensorprog.report import linear_tasks as tasks
 from tensorprog.report import linear_words as words
 from tensorprog.report.html import DEFINITIONS, environment, themed
 from tensorprog.report.linear_tables import ordered
@@ -54,6 +55,7 @@ def page(report: Linearity) -> str:
         star=_star(report),
         threshold=[html_text(text) for text in words.threshold(report)],
         grown=_growth(report),
+        learned=_tasks(report),
         disagreement=[html_text(text) for text in words.disagreement(report)],
         differing=[_differing(report, o, c) for o, c in words.differing(report)],
         beyond=html_text(words.beyond(report)),
@@ -168,6 +170,18 @@ def _growth(report: Linearity) -> dict[str, Any] | None:
     if report.growth is None:
         return None
     return {"figure": themed(figures.growth(report)), "text": html_text(words.longest(report))}
+
+
+def _tasks(report: Linearity) -> dict[str, Any] | None:
+    if not report.learned:
+        return None
+    return {
+        "how": tasks.how(report),
+        "answer": [html_text(text) for text in tasks.answer(report)],
+        "figure": themed(figures.foretold(report)),
+        "headings": [html_text(text) for text in tasks.headings(report)],
+        "rows": [[html_text(cell) for cell in row] for row in tasks.rows(report)],
+    }
 
 
 def _exponents(report: Linearity) -> dict[str, Any]:

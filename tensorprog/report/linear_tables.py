@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from tensorprog.report import linear_tasks as tasks
 from tensorprog.report.linear_words import (
     NAMES,
     against,
@@ -45,11 +47,18 @@ def ordered(report: Linearity) -> list[Outcome]:
 
 def plain(report: Linearity) -> str:
     """The answer, aligned columns for the terminal, and how many predictions held."""
-    rows = [HEADINGS, *(_cells(report, o) for o in ordered(report))]
-    sizes = [max(len(row[i]) for row in rows) for i in range(len(HEADINGS))]
+    lines = [report.run["architecture"], "", *answer(report), ""]
+    lines += [*_aligned([HEADINGS, *(_cells(report, o) for o in ordered(report))]), "", counted(report)]
+    if report.learned:
+        lines += ["", *tasks.answer(report), "", *_aligned([tasks.headings(report), *tasks.rows(report)])]
+    return "\n".join(lines)
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Columns of equal width, the headings underlined."""
+    sizes = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(size) for cell, size in zip(row, sizes, strict=True)).rstrip() for row in rows]
-    lines.insert(1, "  ".join("─" * size for size in sizes))
-    return "\n".join([report.run["architecture"], "", *answer(report), "", *lines, "", counted(report)])
+    return [lines[0], "  ".join("─" * size for size in sizes), *lines[1:]]
 
 
 def markdown(report: Linearity) -> str:
@@ -57,7 +66,11 @@ def markdown(report: Linearity) -> str:
     lines = [f"# {report.run['architecture']}: does it learn linearly?", "", *(f"{line}  " for line in answer(report))]
     lines += ["", _line((*HEADINGS, *MORE)), "|---|--:|--:|--:|---|---|---|---|---|---|---|---|---|"]
     lines += [_line((*_cells(report, o), *_more(o))) for o in ordered(report)]
-    return "\n".join([*lines, "", f"{counted(report)}."]) + "\n"
+    lines += ["", f"{counted(report)}."]
+    if report.learned:
+        lines += ["", *(f"{line}  " for line in tasks.answer(report)), "", _line(tasks.headings(report))]
+        lines += ["|---|--:|--:|--:|---|---|---|--:|", *map(_line, tasks.rows(report)), "", tasks.how(report)]
+    return "\n".join(lines) + "\n"
 
 
 def _line(cells: tuple[str, ...]) -> str:

@@ -72,6 +72,14 @@ def test_the_json_is_the_file(run, place):
     assert {(o["rho"], o["kappa"]) for o in found["outcomes"]} == {("0", "0"), ("-1/2", "0")}
 
 
+def test_tasks_are_trained_on_too(run, place):
+    found = learned(run, f"{TASK} --rho none --tasks parity:2:5 two-index:3 --out results")
+    assert found["run"]["tasks"] == ["parity:2:5", "two-index:3"]
+    assert len(found["tasks"]["cells"]) == 2 * 2 * len(WIDTHS)
+    assert sorted(path.name for path in (place / "results").iterdir()) == sorted([*FILES, "foretold.svg"])
+    assert learned(run, f"{TASK} --rho none")["tasks"] is None
+
+
 def test_a_stopped_run_goes_on(run, place, monkeypatch):
     """The second call finds the samples of the first, and the folder then holds what an unbroken run gives."""
     command = f"{TASK} --rho -1/2 0 --seed 3"

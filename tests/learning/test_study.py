@@ -12,7 +12,6 @@ import tensorprog as tp
 from tensorprog.architectures import attention, mlp
 from tensorprog.errors import TrainingError
 from tensorprog.exponents import Exponent
-from tensorprog.learning.features import cells, overall, parity, task_of, two_index
 from tensorprog.learning.predictions import predict
 from tensorprog.learning.study import ROUNDING, Study, claims, default_rate, settings, table_of, threshold
 from tensorprog.passes.recipe import Recipe
@@ -135,30 +134,6 @@ def test_growth_is_the_largest_over_steps():
     outcome, curves = made.growth(TABLE, 4, (32, 64, 128))
     assert len(curves) == 3 and all(len(curve) == 4 for curve in curves)
     assert all(median >= max(curve) for median, curve in zip(outcome.medians, curves, strict=True))
-
-
-def test_tasks():
-    task = parity(12, 2, 6)
-    assert task.data.shape == (12, 6) and len(np.unique(task.data, axis=0)) == 12
-    np.testing.assert_array_equal(task.targets, task.data[:, 0] * task.data[:, 1])
-    z = two_index(9, 7)
-    np.testing.assert_allclose((z.data**2).sum(axis=1), 7)
-    np.testing.assert_allclose(z.targets, z.data[:, 0] * (1 + z.data[:, 1]))
-    assert task_of("parity:3:10", 8).name == "parity of 3 of 10 bits"
-    for wrong in ("parity", "parity:2", "parity:0:4", "parity:5:4", "xor:2:3", "two-index:x"):
-        with pytest.raises(TrainingError):
-            task_of(wrong, 4)
-
-
-def test_features_at_the_mean_field_scale():
-    """At κ = 1/2 the gap to the linear model does not shrink with n, at κ = 0 it does; correlations foresee it."""
-    program = tp.trace(mlp, inputs=6, depth=2)
-    found = cells(program, [parity(6, 2, 8)], [ZERO, HALF], [64, 512], trained=4, steps=3, samples=60)
-    gap = {(c.kappa, c.width): float(np.median(c.last)) for c in found}
-    assert gap[ZERO, 512] < 0.3 * gap[ZERO, 64]
-    assert gap[HALF, 512] > 0.6 * gap[HALF, 64]
-    assert overall(found) > 0.7
-    assert all(c.agreement > 0.3 for c in found if c.kappa == 0)
 
 
 def test_the_prediction_may_be_falsified_by_hand():

@@ -86,7 +86,7 @@ def test_equal_runs_give_equal_numbers(report):
 
 def test_mistakes_are_found_before_any_work(monkeypatch):
     monkeypatch.setattr(
-        sys.modules["tensorprog.report.linear_report"], "threshold", lambda *_: pytest.fail("work has started")
+        sys.modules["tensorprog.report.linear_run"], "threshold", lambda *_: pytest.fail("work has started")
     )
     for options, error, message in (
         ({"growth": -1}, SamplingError, "growth=-1"),
@@ -97,6 +97,7 @@ def test_mistakes_are_found_before_any_work(monkeypatch):
         ({"patience": -1}, SamplingError, "patience=-1"),
         ({"margin": 0}, SamplingError, "margin=0"),
         ({"samples": 1}, SamplingError, "samples=1"),
+        ({"tasks": ["parity:2"]}, TrainingError, "'parity:2' is no task"),
     ):
         with pytest.raises(error, match=message):
             learned(**options)

@@ -1,0 +1,161 @@
+"""`tp.linearity`: everything checked, then predicted, then trained to see."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tensorprog.errors import SamplingError
+from tensorprog.exponents import exact
+from tensorprog.learning.features import cells, check_tasks, study_of
+from tensorprog.learning.predictions import rescaled
+from tensorprog.learning.study import (
+    KAPPAS,
+    PATIENCE,
+    RHOS,
+    Study,
+    check_task,
+    default_rate,
+    settings,
+    table_of,
+    threshold,
+)
+from tensorprog.passes.recipe import Recipe
+from tensorprog.program import Program
+from tensorprog.readings import check_request
+from tensorprog.report.linear_report import ZERO, Growth, Linearity
+from tensorprog.report.machine import blas, cpu, digest, versions
+from tensorprog.scaling.measure import check_counts, check_widths, check_workers, threads_of
+
+
+def linearity(
+    program: Program,
+    data: ArrayLike,
+    targets: ArrayLike,
+    *,
+    widths: Sequence[int] = (256, 512, 1024, 2048, 4096),
+    samples: int | None = 40,
+    minutes: float | None = None,
+    steps: int = 3,
+    learning_rate: float | None = None,
+    rhos: Sequence[float | Fraction] = RHOS,
+    kappas: Sequence[float | Fraction] = KAPPAS,
+    growth: int = 0,
+    tasks: Sequence[str] = (),
+    seed: int = 0,
+    margin: float = 0.1,
+    patience: float = PATIENCE,
+    workers: int = 1,
+    store: str | Path | None = None,
+    progress: bool = True,
+    name: str = "program",
+    provenance: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Linearity:
+    """Predict how far from linear a network learns, and train it to see.
+
+    Parameters
+    ----------
+    program: from `tp.trace`; the inputs beyond those with targets are test inputs.
+    data, targets: as in `tp.train`; data has a row for every traced input.
+    widths, samples: increasing widths, and initialisations at each. minutes: instead of samples, about how long to
+        sample for each (ρ, κ).
+    steps: s of the deviations; one step is always looked at too. learning_rate: η, half of 2/λ_max by default.
+    rhos, kappas: learning rates η n^ρ at κ = 0, and external scales at ρ = 0.
+    growth: steps of a long run at the smaller widths, for the sup over its steps; 0 leaves it out.
+    tasks: "parity:2:10" (the product of two of ten random signs), "two-index:10" (z_1 + z_1 z_2 in ten dimensions), on
+        which features are learned: as many inputs, trained ones, steps and samples as for the data, the smaller widths,
+        κ = 0 and 1/2. η is the one given, or half of 2/λ_max of each task.
+    patience: seconds for each limit that makes an exponent definite; 0 leaves all of them upper bounds.
+    workers, store, seed, progress, margin: as in `tp.verify`. options: loss, batches, momentum, weight_decay, as in
+        `tp.train`.
+
+    Raises TrainingError, DataError, SamplingError before any work starts.
+    """
+    start = time.perf_counter()
+    array, wanted = check_task(program, data, targets), np.asarray(targets, dtype=np.float64)
+    kept = check_widths(widths, [program])
+    check_workers(workers)
+    _check(samples, minutes, seed, margin, patience, growth)
+    assumed = 1.0 if learning_rate is None else learning_rate
+    first = Recipe.of(program, targets, steps, assumed, **options)
+    if growth:
+        Recipe.of(program, targets, growth, assumed, **options)
+    chosen = check_tasks(program, tasks, len(first.targets), steps, options)
+    found = threshold(program, array, first)
+    rate = default_rate(found, options.get("loss", "squared")) if learning_rate is None else float(learning_rate)
+    pairs = settings([exact(r) for r in rhos], [exact(k) for k in kappas])
+    identity = program.restricted(list(program.outputs)[:1]).digest
+    ways = {"minutes": minutes, "workers": workers, "store": store, "identity": identity, "progress": progress}
+    count = samples if minutes is None else None
+    sizes: dict[str, Any] = {"samples": count, "seed": seed, "margin": margin, "ways": ways}
+    smaller = kept[: max(3, len(kept) // 2)]
+    planned = {
+        task.name: study_of(program, task, len(first.targets), steps, learning_rate, options, widths=smaller, **sizes)
+        for task in chosen
+    }
+    study = Study(program, array, targets, {"learning_rate": rate, **options}, steps=steps, widths=kept, **sizes)
+    table = table_of(program, array, patience, progress)
+    tables = {kappa: rescaled(table, ZERO, kappa) for kappa in dict.fromkeys(k for _, k in pairs)}
+    outcomes = [o for rho, kappa in pairs for o in study.outcomes(tables[kappa], rho, kappa)]
+    grown = None
+    if growth:
+        outcome, curves = study.growth(tables[ZERO], growth, smaller)
+        grown = Growth(growth, outcome, tuple(map(tuple, curves)))
+    learned = tuple(cell for task, plan in planned.items() for cell in cells(task, plan))
+    run = {
+        "architecture": name,
+        "command": None,
+        "options": {},
+        "inputs": None,
+        "widths": list(kept),
+        "samples": count,
+        "minutes": minutes,
+        "steps": steps,
+        "learning_rate": rate,
+        "loss": str(options.get("loss", "squared")),
+        "momentum": str(first.momentum),
+        "weight_decay": str(first.decay),
+        "batches": [list(batch) for batch in first.batches],
+        "trained": len(first.targets),
+        "tested": len(first.labels) - len(first.targets),
+        "growth": growth,
+        "tasks": list(dict.fromkeys(tasks)),
+        "seed": seed,
+        "margin": margin,
+        "patience": patience,
+        "workers": workers,
+        "threads": threads_of(workers),
+        "data_shape": list(array.shape),
+        "data_digest": digest(array),
+        "targets_digest": digest(wanted),
+        "program_digest": program.digest,
+        "cpu": cpu(),
+        "versions": versions(),
+        "blas": list(blas()),
+        "seconds": round(time.perf_counter() - start, 2),
+        **(provenance or {}),
+    }
+    made = tuple(outcomes)
+    return Linearity(program, array, wanted, tables, found, made, grown, learned, study.bounded, study.kink, run)
+
+
+def _check(samples: int | None, minutes: float | None, seed: int, margin: float, patience: float, growth: int) -> None:
+    """SamplingError for sizes that cannot be run, before any work."""
+    if minutes is None:
+        check_counts([samples or 0])
+    check_request(2, seed, "auto", np.float64)
+    if isinstance(growth, bool) or not isinstance(growth, int) or growth < 0:
+        raise SamplingError(f"growth={growth!r} must be a nonnegative number of steps")
+    for name, value in (("minutes", 1.0 if minutes is None else minutes), ("margin", margin)):
+        if not 0 < value < math.inf:
+            raise SamplingError(f"{name}={value!r} must be a positive number")
+    if not 0 <= patience < math.inf:
+        raise SamplingError(f"patience={patience!r} must be a nonnegative number of seconds")
