@@ -6,7 +6,8 @@ Style and colours are those of `figures`. Ordered values, such as ρ or the widt
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 RAMP = LinearSegmentedColormap.from_list("ordered", ["#0072b2", "#7d6bb0", "#cc79a7", "#d55e00"])
 MARKERS = "osD^vP*X<>"
 GRID = 96  # points of a predicted line; divisible by what exponents have as denominators
+FARTHEST = 2.5  # how much of an interval is drawn on either side of a slope
 FEWEST = Fraction(1, 2)  # how far an axis of ρ or κ reaches at least
 LOOKS = ((MEDIAN, "o", -1, 1.7), (HIGH, "^", 1, 3.6))  # after one step, and after all: the wider line lies below
 SCALE_COLORS = (MEDIAN, HIGH)  # κ = 0 and 1/2
@@ -45,29 +47,24 @@ def over_rho(report: Linearity) -> str:
     Solid lines are definite predictions, dashed ones upper bounds; a line ends where there is no prediction.
     """
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(10.4, 4.7), layout="constrained")
-        FigureCanvasSVG(figure)
-        left, right = figure.subplots(1, 2, sharey=True)
         found = [o for o in report.outcomes if o.prediction.quantity == "deviation"]
-        over = (
-            (left, [o for o in found if not o.prediction.kappa], lambda p: p.rho, lambda x: {"rho": x}),
-            (right, [o for o in found if not o.prediction.rho], lambda p: p.kappa, lambda x: {"kappa": x}),
-        )
-        heights: list[float] = [0.0]
-        for axes, outcomes, place, at in over:
-            heights += _panel(axes, report, outcomes, place, at)
-        low, high = min(heights) - 0.35, max(heights) + 0.5
+        panels = _panels(found)
+        figure = Figure(figsize=(2.0 + 4.2 * len(panels), 4.7), layout="constrained")
+        FigureCanvasSVG(figure)
+        row = list(figure.subplots(1, len(panels), sharey=True, squeeze=False)[0])
+        spans = [_panel(axes, report, panel) for axes, panel in zip(row, panels, strict=True)]
+        low, high = min(0.0, *(a for a, _ in spans)) - 0.35, max(0.0, *(b for _, b in spans)) + 0.5
+        left = row[0]
         left.set_ylim(low, high)
-        for axes in (left, right):
+        for axes, panel in zip(row, panels, strict=True):
             axes.axhspan(0, high, color=LINE, alpha=0.45, linewidth=0, zorder=0)
             axes.grid(True, axis="y", color=LINE, linewidth=0.6)
+            axes.set_xlabel(panel.label)
         left.set_ylabel("exponent of n of |F − $F_{lin}$|")
-        left.set_xlabel("learning rate η n$^ρ$:  ρ, at κ = 0")
-        right.set_xlabel("external scale n$^{−κ}$F:  κ, at ρ = 0")
         left.text(0.02, 0.98, "does not vanish with the width", ha="left", va="top", style="italic",
                   transform=left.transAxes)  # fmt: skip
         star = largest_rho(report.table)
-        if star is not None and left.get_xlim()[0] < star < left.get_xlim()[1]:
+        if panels[0].letter == "rho" and star is not None and left.get_xlim()[0] < star < left.get_xlim()[1]:
             left.axvline(float(star), linestyle=":", **QUIET)
             left.annotate(f"ρ* = {minus(star)}", (float(star), 0), (5, 4), xycoords=("data", "axes fraction"),
                           textcoords="offset points", fontweight="bold")  # fmt: skip
@@ -76,15 +73,36 @@ def over_rho(report: Linearity) -> str:
         return as_svg(figure, "r-")
 
 
-def _panel(
-    axes: Any,
-    report: Linearity,
-    outcomes: Sequence[Outcome],
-    place: Callable[[Prediction], Fraction],
-    at: Callable[[Fraction], dict[str, Any]],
-) -> list[float]:
-    """Predicted lines and measured slopes of one panel; returns the heights that should be in view."""
-    heights = []
+@dataclass(frozen=True)
+class _Panel:
+    """What varies in a panel, "rho" or "kappa", and the deviations where the other is 0."""
+
+    letter: str
+    label: str
+    outcomes: list[Outcome]
+
+
+def _panels(found: Sequence[Outcome]) -> list[_Panel]:
+    """Over ρ and over κ, without one of which a single value was looked at; over ρ when that holds of both."""
+    over = [
+        _Panel("rho", "learning rate η n$^ρ$:  ρ, at κ = 0", [o for o in found if not o.prediction.kappa]),
+        _Panel("kappa", "external scale n$^{−κ}$F:  κ, at ρ = 0", [o for o in found if not o.prediction.rho]),
+    ]
+    kept = [panel for panel in over if any(getattr(o.prediction, panel.letter) for o in panel.outcomes)]
+    return kept or over[:1]
+
+
+def _panel(axes: Any, report: Linearity, panel: _Panel) -> tuple[float, float]:
+    """Predicted lines and measured slopes of one panel; returns the heights that are in view."""
+    heights: list[float] = []
+    outcomes, letter = panel.outcomes, panel.letter
+
+    def place(prediction: Prediction) -> Fraction:
+        return Fraction(getattr(prediction, letter))
+
+    def at(x: Fraction) -> dict[str, Any]:
+        return {letter: x}
+
     places = [place(o.prediction) for o in outcomes]
     first, last = min(places), max(*places, min(places) + FEWEST)
     ticks = [first + (last - first) * Fraction(i, GRID) for i in range(GRID + 1)]
@@ -101,14 +119,23 @@ def _panel(
             y = np.array([v.slope for _, v in kept])
             ends = np.array([v.interval for _, v in kept]).T
             bars = np.nan_to_num(np.abs(ends - y), posinf=1e3)
+            _longer(axes, x, y, bars, color)
             axes.errorbar(x, y, bars, color=color, marker=marker, markersize=6, linestyle="none", capsize=3, zorder=4,
                           label=f"measured, {steps_of(steps)}")  # fmt: skip
-            heights += y.tolist()
+            heights += [*(y - bars[0]), *(y + bars[1])]
     margin = 0.05 * float(last - first)
     axes.set_xlim(float(first) - margin, float(last) + margin)
     marks = sorted(set(places))
     axes.set_xticks([float(p) for p in marks], [minus(p) for p in marks])
-    return heights
+    return min(heights, default=0.0), max(heights, default=0.0)
+
+
+def _longer(axes: Any, x: Array, y: Array, bars: Array, color: str) -> None:
+    """Arrowheads on intervals that are drawn only in part."""
+    for side, form, sign in ((0, "v", -1), (1, "^", 1)):
+        beyond = bars[side] > FARTHEST
+        axes.plot(x[beyond], y[beyond] + sign * FARTHEST, form, color=color, markersize=5, zorder=5)
+        bars[side, beyond] = FARTHEST
 
 
 def _line(
@@ -198,7 +225,7 @@ def growth(report: Linearity) -> str:
 
 def foretold(report: Linearity) -> str:
     """The gap after training against the gap foreseen at θ_0, log-log, a marker for each task, κ and width, as SVG."""
-    with mpl.rc_context(STYLE | {"svg.hashsalt": "foretold"}):
+    with mpl.rc_context(STYLE):
         figure, axes = canvas(8.4, 5.0)
         axes.set_xscale("log")
         axes.set_yscale("log")
@@ -208,11 +235,14 @@ def foretold(report: Linearity) -> str:
         for cell in found:
             color = SCALE_COLORS[SCALES.index(cell.kappa)]
             foreseen, _, last = cell.medians
-            axes.plot(cell.foreseen, cell.last, ".", color=color, alpha=0.22, markersize=4, markeredgewidth=0, zorder=2)
+            axes.plot(cell.foreseen, cell.last, ".", color=color, alpha=0.3, markersize=5, markeredgewidth=0, zorder=2)
             size = 6 + 5 * widths.index(cell.width) / max(1, len(widths) - 1)
             axes.plot(foreseen, last, forms[cell.task], color=color, markersize=size, markeredgecolor=INK,
                       markeredgewidth=0.7, zorder=4)  # fmt: skip
         for kappa, color in zip(SCALES, SCALE_COLORS, strict=True):
+            for task in forms:
+                path = np.array([c.medians for c in found if (c.task, c.kappa) == (task, kappa)]).reshape(-1, 3)
+                axes.plot(path[:, 0], path[:, 2], color=color, linewidth=1, zorder=3)
             axes.plot([], [], "s", color=color, label=f"κ = {minus(kappa)}")
         for task, form in forms.items():
             axes.plot([], [], form, color="none", markeredgecolor=INK, label=task)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
-from report.linear.learned import HALF, QUARTER, ZERO
+from report.linear.learned import HALF, QUARTER, ZERO, seen
 
 from tensorprog.exponents import Exponent
 from tensorprog.learning.predictions import rescaled
@@ -37,3 +37,27 @@ def test_figures_mark_where_learning_stops_being_linear(report, folder):
     for rho in (-1, 0, QUARTER):
         assert f"ρ = {str(rho).replace('-', '−')}:  {words.slope(report.at(rho))}" in curves
     assert "no prediction" in curves and "definite −3" in curves
+
+
+def test_a_panel_without_values_is_not_drawn(report):
+    def kept(*pairs):
+        return over_rho(replace(report, outcomes=tuple(report.at(*pair) for pair in pairs)))
+
+    def drawn(text):
+        return "learning rate η" in text, "external scale" in text
+
+    assert drawn(over_rho(report)) == (True, True)
+    assert drawn(kept((0, 0), (-1, 0))) == (True, False)
+    assert drawn(kept((0, 0), (0, HALF))) == (False, True)
+    assert drawn(kept((0, 0))) == (True, False)
+
+
+def test_intervals_are_drawn_whole_or_end_in_an_arrowhead(report):
+    """One at (0, 0) is in both panels: two bars, with an arrowhead at each end that goes on."""
+    short, upwards, both = (
+        over_rho(seen(report, slope=-1.0, interval=ends)).count("<use ")
+        for ends in ((-3.4, 1.4), (-3.4, 1.6), (-float("inf"), float("inf")))
+    )
+    assert (upwards - short, both - short) == (2, 4)
+    calm = over_rho(seen(report, slope=-1.0, interval=(-1.1, -0.9)))
+    assert calm != over_rho(seen(report, slope=-1.0, interval=(-3.4, 1.4)))
