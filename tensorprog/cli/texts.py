@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json as interchange
-import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from tensorprog.errors import ExpressionError, OrderError, SamplingError
 from tensorprog.functions import parse_number
@@ -124,14 +125,25 @@ def first_given(given: int | None, default: int | None) -> int | None:
 
 
 def check_out(out: Path | None) -> None:
-    """Whether a folder can be made there; nothing is made yet."""
+    """Whether a folder can be made there and written to; what is made to see is removed again."""
     if out is None:
         return
-    here = next(place for place in (out, *out.absolute().parents) if place.exists())
-    if not here.is_dir():
-        raise SamplingError(f"--out {str(out)!r}: {str(here)!r} is a file; give a folder")
-    if not os.access(here, os.W_OK | os.X_OK):
-        raise SamplingError(f"--out {str(out)!r}: the folder {str(here)!r} cannot be written to; choose another")
+    missing: list[Path] = []
+    try:
+        places = (out, *out.absolute().parents)
+        missing += [place for place in places if not place.exists()]
+        here = places[len(missing)]
+        if not here.is_dir():
+            raise SamplingError(f"--out {str(out)!r}: {str(here)!r} is a file; give a folder")
+        out.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise SamplingError(f"--out {str(out)!r} cannot be written to: {error.strerror}; choose another") from None
+    finally:
+        for place in missing:
+            with suppress(OSError):
+                place.rmdir()
 
 
 def finished(report: Report | Linearity, page: Path | None, seconds: float, json: bool) -> str:

@@ -16,14 +16,15 @@ from markupsafe import Markup
 from tensorprog.learning.predictions import largest_rho
 from tensorprog.report import linear_figures as figures
 from tensorprog.report import linear_tasks as tasks
+from tensorprog.report import linear_theorems as theorems
 from tensorprog.report import linear_words as words
 from tensorprog.report.html import DEFINITIONS, environment, themed
 from tensorprog.report.linear_tables import ordered
-from tensorprog.report.wording import BADGES, STATUSES, Badge, badge, html_formula, html_law, minus, name
+from tensorprog.report.wording import BADGES, STATUSES, Badge, badge, html_formula, html_size, minus, name
 
 if TYPE_CHECKING:
     from tensorprog.learning.study import Claim, Outcome
-    from tensorprog.readings import Entry, WeakCorrelation
+    from tensorprog.readings import WeakCorrelation
     from tensorprog.report.linear_report import Linearity
 
 OTHER = {
@@ -56,9 +57,9 @@ def page(report: Linearity) -> str:
         threshold=[html_text(text) for text in words.threshold(report)],
         grown=_growth(report),
         learned=_tasks(report),
-        disagreement=[html_text(text) for text in words.disagreement(report)],
-        differing=[_differing(report, o, c) for o, c in words.differing(report)],
-        beyond=html_text(words.beyond(report)),
+        disagreement=[html_text(text) for text in theorems.disagreement(report)],
+        differing=[_differing(report, o, c) for o, c in theorems.differing(report)],
+        beyond=html_text(theorems.beyond(report)),
         theorems=[(number, html_text(text)) for number, text in THEOREMS.items()],
         exponents=_exponents(report),
         margin=f"{report.run['margin']:g}",
@@ -126,6 +127,7 @@ def _outcome(report: Linearity, outcome: Outcome) -> dict[str, Any]:
         "kappa": minus(p.kappa),
         "steps": growth.steps if growth is not None and long else p.steps,
         "predicted": html_formula(words.predicted(p)),
+        "within": words.steps_of(p.steps) if long else "",
         "exists": p.law is not None,
         "status": p.status,
         "reasons": [html_formula(reason) for reason in p.reasons],
@@ -149,8 +151,8 @@ def _differing(report: Linearity, outcome: Outcome, claim: Claim) -> dict[str, A
     return {
         **_outcome(report, outcome),
         "claim": _claim(outcome, claim),
-        "against": words.against(outcome, claim),
-        "stands": words.stands(outcome, claim),
+        "against": theorems.against(outcome, claim),
+        "stands": theorems.stands(outcome, claim),
     }
 
 
@@ -190,18 +192,12 @@ def _exponents(report: Linearity) -> dict[str, Any]:
     rows = []
     for entry in report.table:
         cells = [next(e for e in table if (e.D, e.d) == (entry.D, entry.d)) for _, table in tables]
-        rows.append((name(entry), [_size(cell) for cell in cells]))
+        rows.append((name(entry), [html_size(cell) for cell in cells]))
     return {
         "columns": [minus(kappa) for kappa, _ in tables],
         "rows": rows,
         "growth": [(kind, [_m(getattr(table, kind)) for _, table in tables]) for kind in ("fixed", "exponential")],
     }
-
-
-def _size(entry: Entry) -> Markup:
-    """The size class, within O(…) where it is an upper bound."""
-    law = html_law(entry)
-    return law if entry.status == "definite" else Markup("O({})").format(law)
 
 
 def _m(weak: WeakCorrelation) -> Markup:

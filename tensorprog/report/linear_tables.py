@@ -7,9 +7,10 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from tensorprog.report import linear_tasks as tasks
+from tensorprog.report.linear_theorems import against
 from tensorprog.report.linear_words import (
     NAMES,
-    against,
+    advice,
     answer,
     claimed,
     counted,
@@ -18,6 +19,7 @@ from tensorprog.report.linear_words import (
     onset,
     predicted,
     slope,
+    steps_of,
     verdict,
 )
 from tensorprog.report.wording import minus
@@ -49,6 +51,7 @@ def plain(report: Linearity) -> str:
     """The answer, aligned columns for the terminal, and how many predictions held."""
     lines = [report.run["architecture"], "", *answer(report), ""]
     lines += [*_aligned([HEADINGS, *(_cells(report, o) for o in ordered(report))]), "", counted(report)]
+    lines += [text for text in [advice(report)] if text]
     if report.learned:
         lines += ["", *tasks.answer(report), "", *_aligned([tasks.headings(report), *tasks.rows(report)])]
     return "\n".join(lines)
@@ -66,7 +69,7 @@ def markdown(report: Linearity) -> str:
     lines = [f"# {report.run['architecture']}: does it learn linearly?", "", *(f"{line}  " for line in answer(report))]
     lines += ["", _line((*HEADINGS, *MORE)), "|---|--:|--:|--:|---|---|---|---|---|---|---|---|---|"]
     lines += [_line((*_cells(report, o), *_more(o))) for o in ordered(report)]
-    lines += ["", f"{counted(report)}."]
+    lines += ["", f"{counted(report)}. {advice(report)}".rstrip()]
     if report.learned:
         lines += ["", *(f"{line}  " for line in tasks.answer(report)), "", _line(tasks.headings(report))]
         lines += ["|---|--:|--:|--:|---|---|---|--:|", *map(_line, tasks.rows(report)), "", tasks.how(report)]
@@ -86,7 +89,7 @@ def _cells(report: Linearity, outcome: Outcome) -> tuple[str, ...]:
         minus(p.rho),
         minus(p.kappa),
         str(growth.steps) if growth is not None and long else str(p.steps),
-        predicted(p),
+        f"{predicted(p)} for {steps_of(p.steps)}" if long else predicted(p),
         "" if p.law is None else p.status,
         slope(outcome),
         onset(outcome),

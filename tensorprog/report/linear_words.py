@@ -7,6 +7,7 @@ from collections import Counter
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from tensorprog.report.linear_theorems import refutes, stands
 from tensorprog.report.wording import BADGES, footing, interval, minus, number
 
 if TYPE_CHECKING:
@@ -126,13 +127,19 @@ def _linear(report: Linearity, p: Prediction) -> str:
     after = f"after {steps_of(p.steps)} at η = {report.run['learning_rate']:g}"
     if p.law is None:
         return f"How far from linear that leaves the network {after} cannot be predicted: {', '.join(p.reasons)}."
+    start = "So"
+    if report.kink is not None:
+        start = (
+            "What decides here is not the table but the kink of the activation: a step takes some preactivations "
+            "across it, where no expansion holds, so that"
+        )
     word = "exactly of the size" if p.status == "definite" else "predicted to be"
     end = "it vanishes with the width"
     if not p.linear:
         end = (
             "it does not vanish: learning is not linear" if p.status == "definite" else "nothing says that it vanishes"
         )
-    return f"So {after} the distance |F − F_lin| is {word} {predicted(p)} ({p.status}): {end}."
+    return f"{start} {after} the distance |F − F_lin| is {word} {predicted(p)} ({p.status}): {end}."
 
 
 def _agrees(report: Linearity, outcome: Outcome) -> str:
@@ -187,96 +194,23 @@ def threshold(report: Linearity) -> list[str]:
     ]
 
 
-def disagreement(report: Linearity) -> list[str]:
-    """Where exponential weak correlations, as the table has them, promise another m(n) than the fixed ones."""
-    table = report.table
-    fixed, grown = table.fixed, table.exponential
-    if fixed.exponent is None or grown.exponent is None or not fixed.holds or fixed.exponent == grown.exponent:
-        return []
-    found = []
-    for order in grown.rests_on:
-        entry = table[order]
-        shown = "" if entry.status == "definite" else " is shown"
-        needed = -fixed.exponent * Fraction(entry.d, 2)
-        found.append(
-            f"C^{{{entry.D},{entry.d}}} has the exponent {minus(entry.exponent or 0)} ({entry.status}), while "
-            f"exponential weak correlations with m(n) = {fixed.growth} would need {minus(needed)}; hence only "
-            f"m(n) = {grown.growth if grown.holds else 'a constant'}{shown} ({footing(table, grown)})."
-        )
-    if grown.holds:
-        found.append(f"Theorem 3.2, as quoted, then says O(n^(ρ)/m) = O(n^(ρ-{grown.exponent})) for the distance.")
-    return found
-
-
-def differing(report: Linearity) -> list[tuple[Outcome, Claim]]:
-    """Deviations at κ = 0 for which a theorem, as quoted, says another size than what is derived.
-
-    After all steps; after one step, which alone can be definite, only those smaller than what is derived.
-    """
-    rows = [o for o in report.outcomes if o.prediction.quantity == "deviation" and not o.prediction.kappa]
-    last = report.run["steps"]
-    found = [
-        (o, c)
-        for o in rows
-        for c in o.claims
-        if o.prediction.law != c.law and (o.prediction.steps == last or stronger(o, c))
-    ]
-    return sorted(found, key=lambda pair: (pair[1].theorem, pair[0].prediction.rho, pair[0].prediction.steps))
-
-
-def stronger(outcome: Outcome, claim: Claim) -> bool:
-    """Whether a claim says less than what is derived."""
-    return outcome.prediction.law is not None and claim.law < outcome.prediction.law
-
-
-def stands(outcome: Outcome, claim: Claim) -> str:
-    """How a claim stands to what is derived and to what was measured."""
-    p = outcome.prediction
-    word = "not excluded by measurement"
-    if outcome.verdict is None:
-        word = "not measured"
-    elif outcome.contradicts(claim):
-        word = "contradicted by measurement"
-    if p.law is None:
-        return word
-    if stronger(outcome, claim):
-        return f"{word}; {'contradicted by what is derived' if refutes(outcome, claim) else 'smaller than derived'}"
-    return f"{word}; {'the same as' if claim.law == p.law else 'weaker than'} derived"
-
-
-def against(outcome: Outcome, claim: Claim) -> bool:
-    """Whether measurement, or a definite derivation, contradicts a claim."""
-    return outcome.contradicts(claim) or refutes(outcome, claim)
-
-
-def refutes(outcome: Outcome, claim: Claim) -> bool:
-    """Whether a definite derivation contradicts a claim."""
-    return outcome.prediction.status == "definite" and stronger(outcome, claim)
-
-
-def beyond(report: Linearity) -> str:
-    """A reservation for the rows with ρ > 0 among those that differ; empty when there are none."""
-    rate = report.threshold.rate
-    if rate is None or not any(o.prediction.rho > 0 and o.prediction.steps > 1 for o, _ in differing(report)):
-        return ""
-    return (
-        f"At ρ > 0 the learning rate η n^(ρ) exceeds {rate:.3g} at large widths, and with more steps than one "
-        "a growing error multiplies whatever there is; Theorem 3.1, for learning rates below a threshold, says nothing."
-    )
-
-
 def longest(report: Linearity) -> str:
     """What the long run shows, against the claim that the sup over steps stays O(1/m)."""
     growth = report.growth
     assert growth is not None
     o = growth.outcome
     text = f"The sup of |F − F_lin| over {steps_of(growth.steps)} has the slope {slope(o) or '—'} (measured)"
-    parts = [
-        f"that it stays {claimed(c)}, with the m(n) of Theorem {c.theorem}, is {stands(o, c)}".replace("; ", ", ")
-        for c in o.claims
-    ]
+    parts = []
+    for c in o.claims:
+        held = stands(o, c).replace("; ", ", ")
+        parts.append(
+            f"the claim that it stays {claimed(c)} over all steps, with the m(n) of Theorem {c.theorem}, is {held}"
+        )
     p = o.prediction
-    bound = f"the size predicted for {steps_of(p.steps)} is {predicted(p)} ({p.status})"
+    bound = (
+        f"the prediction {predicted(p)} ({p.status}) is that of {steps_of(p.steps)}, a number fixed while the width "
+        "grows"
+    )
     return f"{text}; {'; '.join([bound, *parts])}."
 
 

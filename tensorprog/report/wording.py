@@ -103,6 +103,12 @@ def html_law(entry: Entry) -> Markup:
     return Markup("0") if entry.law is None else html_class(entry.law)
 
 
+def html_size(entry: Entry) -> Markup:
+    """The size class, within O(…) where it is no more than an upper bound."""
+    shown = html_law(entry)
+    return Markup("O({})").format(shown) if entry.status in ("upper bound", "definite power") else shown
+
+
 def html_class(law: Exponent) -> Markup:
     """n^e (log n)^l with superscripts; n^0 is left out before a logarithm."""
     if law.power == 0 and law.log not in (0, math.inf):

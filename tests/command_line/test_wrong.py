@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -185,18 +185,35 @@ def test_whatever_cannot_be_run_is_one_line_and_exit_code_2(run, place, command,
 
 
 def test_an_unwritable_folder_is_refused_before_any_work(run, place, monkeypatch):
-    """Permissions are played, for a user who may write everywhere."""
+    """Permissions are played, for a user who may write everywhere; a name too long for a folder is not."""
     (place / "locked").mkdir()
-    access = os.access
-    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "locked" and access(path, mode))
-    monkeypatch.setattr(cli, "derive", lambda *_, **__: pytest.fail("work has started"))
-    monkeypatch.setattr(cli, "verify", lambda *_, **__: pytest.fail("work has started"))
-    for command in ("derive mlp", f"verify mlp --inputs five.npy {QUICK}"):
-        for target in ("locked", "locked/new/results"):
+
+    def guarded(original):
+        def call(path, *arguments, **options):
+            if "locked" in str(path):
+                raise PermissionError(errno.EACCES, "Permission denied")
+            return original(path, *arguments, **options)
+
+        return call
+
+    monkeypatch.setattr(os, "mkdir", guarded(os.mkdir))
+    monkeypatch.setattr(os, "open", guarded(os.open))
+    for module, name in (
+        (cli, "derive"),
+        (cli, "verify"),
+        (importlib.import_module("tensorprog.cli.learning"), "linearity"),
+    ):
+        monkeypatch.setattr(module, name, lambda *_, **__: pytest.fail("work has started"))
+    for command in ("derive mlp", f"verify mlp --inputs five.npy {QUICK}", TASK):
+        for target, why in (
+            ("locked", "Perm"),
+            ("locked/new/results", "Perm"),
+            (f"new/{'long' * 99}", "File name too"),
+        ):
             code, out, err = run(f"{command} --out {target}")
             assert (code, out) == (2, "")
-            assert re.fullmatch(rf"error: --out '{target}': the folder '.*locked' cannot be written to;[^\n]*\n", err)
-    assert not list((place / "locked").iterdir())
+            assert re.fullmatch(rf"error: --out '{target}' cannot be written to: {why}[^\n]*; choose another\n", err)
+    assert not list((place / "locked").iterdir()) and not (place / "new").exists()
 
 
 def test_a_page_that_cannot_be_made_leaves_the_samples_only(run, place, monkeypatch):

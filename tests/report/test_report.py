@@ -114,7 +114,8 @@ def test_the_page_has_a_figure_a_derivation_and_a_cell_for_every_correlation(rep
         assert figure.count("<svg") == 1
         assert f"derived {shown(m)} ({m.entry.status})" in figure
         cell = part(grid, f'href="#{anchor}">', "</td>")
-        assert cell.startswith(f"{shown(m)}</a>")
+        bounded = f"O({shown(m)})" if m.entry.status == "upper bound" else shown(m)
+        assert cell.startswith(f"{bounded}</a>")
         assert m.verdict.verdict in cell
         details = part(page.source, f"<details><summary>C<sup>{m.entry.D},{m.entry.d}</sup>", "</details>")
         assert details.count("<li>") == len(m.entry.derivation.steps)

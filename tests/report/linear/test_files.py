@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from report.linear.learned import DATA, PROGRAM, QUARTER, VALID, WIDTHS, learned
+from report.linear.learned import DATA, PROGRAM, QUARTER, VALID, WIDTHS, learned, seen
 from report.pages import broken, strict
 
 from tensorprog.errors import SamplingError, TrainingError
@@ -40,7 +40,12 @@ def test_tables_hold_every_outcome(report, folder):
     assert len(rows) == 1 + len(report.outcomes) + 1
     assert {len(re.split(r"(?<!\\)\|", row)) for row in rows} == {15}
     plain = str(report).splitlines()
-    assert plain[0] == "small net" and plain[-1] == words.counted(report)
+    assert plain[0] == "small net" and plain[-2:] == [words.counted(report), words.advice(report)]
+    settled = seen(report, verdict="confirmed", advice="")
+    assert str(settled).splitlines()[-1] == words.counted(settled) and "To settle" not in markdown(settled)
+    assert "use at least 20" in text
+    (long,) = [line for line in plain if line.startswith("sup of")]
+    assert "  5      n^-1 for 2 steps  definite  " in long
     assert sum("|F − F_lin|" in line for line in plain) == 9 + 1
     assert "<strong>small net</strong>" in report._repr_html_() and "<svg" not in report._repr_html_()
 

@@ -6,31 +6,34 @@ from dataclasses import replace
 from fractions import Fraction
 
 import pytest
-from report.linear.learned import HALF, QUARTER, VALID, ZERO, section, seen
+from report.linear.learned import HALF, QUARTER, VALID, ZERO, learned, section, seen
 from report.pages import strict
 
+import tensorprog as tp
 from tensorprog.exponents import Exponent
 from tensorprog.learning.predictions import rescaled
 from tensorprog.learning.study import Claim
+from tensorprog.report import linear_theorems as theorems
 from tensorprog.report import linear_words as words
 from tensorprog.report.linear_page import page as written
 
 
 def test_where_theorem_and_derivation_differ_is_told_from_the_numbers(report, page):
-    text = " ".join(words.disagreement(report))
+    text = " ".join(theorems.disagreement(report))
     assert "C^{0,3} has the exponent −1 (definite)" in text
     assert "m(n) = n^1 would need −3/2; hence only m(n) = n^2/3 (definite)." in text
     assert "O(n^(ρ-2/3))" in text
-    pairs = {(o.prediction.rho, o.prediction.steps, c.theorem) for o, c in words.differing(report)}
+    pairs = {(o.prediction.rho, o.prediction.steps, c.theorem) for o, c in theorems.differing(report)}
     assert (ZERO, 2, "3.2") in pairs and (ZERO, 2, "3.1") not in pairs
     first = report.at(QUARTER, steps=1)
     (claim,) = [c for c in first.claims if c.theorem == "3.2"]
-    assert words.stronger(first, claim) and words.against(first, claim)
-    assert "contradicted by what is derived" in words.stands(first, claim)
-    assert "exceeds" in words.beyond(report)
+    assert theorems.stronger(first, claim) and theorems.against(first, claim)
+    assert "contradicted by what is derived" in theorems.stands(first, claim)
+    assert "exceeds" in theorems.beyond(report)
     rows = section(page.source, "theorems").split("<tbody>")[1].split("</tr>")[:-1]
-    assert len(rows) == len(words.differing(report))
-    assert section(page.source, "theorems").count("✗") == sum(words.against(o, c) for o, c in words.differing(report))
+    assert len(rows) == len(theorems.differing(report))
+    marked = [theorems.against(o, c) for o, c in theorems.differing(report)]
+    assert section(page.source, "theorems").count("✗") == sum(marked)
 
 
 def test_a_claim_that_a_measurement_contradicts_is_marked(report):
@@ -60,13 +63,30 @@ def test_a_network_without_weak_correlations_is_told_as_such(report):
     lazy = rescaled(report.table, Fraction(0), HALF)
     changed = replace(report, tables={ZERO: lazy})
     assert words.answer(changed)[0].startswith("Fixed weak correlations are not shown, because of C^{0,3}")
-    assert words.disagreement(changed) == []
+    assert theorems.disagreement(changed) == []
     lasting = replace(report.at().prediction, law=Exponent(), status="definite")
     text = words.answer(replace(report, outcomes=(replace(report.at(), prediction=lasting),)))
     assert text[1].endswith("is exactly of the size n^0 (definite): it does not vanish: learning is not linear.")
     bound = replace(lasting, status="upper bound")
     text = words.answer(replace(report, outcomes=(replace(report.at(), prediction=bound),)))
     assert text[1].endswith("predicted to be O(n^0) (upper bound): nothing says that it vanishes.")
+
+
+def test_the_kink_of_an_activation_is_named_where_it_decides(report):
+    kinked = learned(
+        tp.trace(lambda x: tp.readout("v", tp.relu(tp.linear("U", x))), inputs=3), rhos=[], kappas=[], growth=0
+    )
+    text = words.answer(kinked)[1]
+    assert text.startswith("What decides here is not the table but the kink of the activation: a step takes some")
+    assert "so that after 2 steps at η = 0.5 the distance |F − F_lin| is predicted to be O(n^-1/2)" in text
+    assert "kink" not in " ".join(words.answer(report))
+
+
+def test_a_long_run_is_told_from_the_steps_of_its_prediction(report, page):
+    text = words.longest(report)
+    assert "the prediction n^-1 (definite) is that of 2 steps, a number fixed while the width grows" in text
+    assert "the claim that it stays O(n^-1) over all steps, with the m(n) of Theorem 3.1, is" in text
+    assert section(page.source, "outcomes").count("definite, for 2 steps") == 1
 
 
 @pytest.mark.parametrize(
