@@ -47,8 +47,7 @@ def over_rho(report: Linearity) -> str:
     Solid lines are definite predictions, dashed ones upper bounds; a line ends where there is no prediction.
     """
     with mpl.rc_context(STYLE):
-        found = [o for o in report.outcomes if o.prediction.quantity == "deviation"]
-        panels = _panels(found)
+        panels = panels_of(report)
         figure = Figure(figsize=(2.0 + 4.2 * len(panels), 4.7), layout="constrained")
         FigureCanvasSVG(figure)
         row = list(figure.subplots(1, len(panels), sharey=True, squeeze=False)[0])
@@ -74,7 +73,7 @@ def over_rho(report: Linearity) -> str:
 
 
 @dataclass(frozen=True)
-class _Panel:
+class Panel:
     """What varies in a panel, "rho" or "kappa", and the deviations where the other is 0."""
 
     letter: str
@@ -82,17 +81,18 @@ class _Panel:
     outcomes: list[Outcome]
 
 
-def _panels(found: Sequence[Outcome]) -> list[_Panel]:
+def panels_of(report: Linearity) -> list[Panel]:
     """Over ρ and over κ, without one of which a single value was looked at; over ρ when that holds of both."""
+    found = [o for o in report.outcomes if o.prediction.quantity == "deviation"]
     over = [
-        _Panel("rho", "learning rate η n$^ρ$:  ρ, at κ = 0", [o for o in found if not o.prediction.kappa]),
-        _Panel("kappa", "external scale n$^{−κ}$F:  κ, at ρ = 0", [o for o in found if not o.prediction.rho]),
+        Panel("rho", "learning rate η n$^ρ$:  ρ, at κ = 0", [o for o in found if not o.prediction.kappa]),
+        Panel("kappa", "external scale n$^{−κ}$F:  κ, at ρ = 0", [o for o in found if not o.prediction.rho]),
     ]
     kept = [panel for panel in over if any(getattr(o.prediction, panel.letter) for o in panel.outcomes)]
     return kept or over[:1]
 
 
-def _panel(axes: Any, report: Linearity, panel: _Panel) -> tuple[float, float]:
+def _panel(axes: Any, report: Linearity, panel: Panel) -> tuple[float, float]:
     """Predicted lines and measured slopes of one panel; returns the heights that are in view."""
     heights: list[float] = []
     outcomes, letter = panel.outcomes, panel.letter

@@ -52,6 +52,7 @@ def page(report: Linearity) -> str:
         definitions=list(DEFINITIONS.values()),
         outcomes=[_outcome(report, o) for o in ordered(report)],
         over_rho=themed(figures.over_rho(report)),
+        single=len(figures.panels_of(report)) == 1,
         over_width=themed(figures.over_width(report)),
         star=_star(report),
         threshold=[html_text(text) for text in words.threshold(report)],

@@ -65,6 +65,7 @@ def test_every_outcome_is_labelled_and_says_what_decides_it(report, page):
     assert len(one.outcomes) == 3
     short = written(one)
     assert short.count('<table class="grid"') == 1 and 'id="growth"' not in short
+    assert ["max-width: 720px" in section(text, "slopes") for text in (short, page.source)] == [True, False]
 
 
 def test_predictions_and_measurements_are_told_apart(report, page):
