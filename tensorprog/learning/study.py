@@ -25,6 +25,7 @@ from tensorprog.passes.losses import Squared, loss_of
 from tensorprog.passes.recipe import Recipe
 from tensorprog.program import Program
 from tensorprog.readings import Table, all_orders, check_data
+from tensorprog.readings.revealed import DEPENDENT
 from tensorprog.scaling.measure import measure
 from tensorprog.scaling.quantiles import quantiles
 from tensorprog.scaling.verdict import RESAMPLES, Verdict, judge, log_factor
@@ -33,7 +34,7 @@ Array = NDArray[np.float64]
 QUARTER = Fraction(1, 4)
 RHOS = tuple(i * QUARTER for i in range(-4, 3))
 KAPPAS = tuple(i * QUARTER / 2 for i in range(5))
-ROUNDING = 1e3 * float(np.finfo(np.float64).eps)  # differences of two outputs below this are lost to rounding
+ROUNDING = 1e3 * float(np.finfo(np.float64).eps)
 PATIENCE = 10.0
 FEWEST = 3  # widths a slope needs, with one to tell a correction
 
@@ -233,7 +234,7 @@ class Study:
     def judged(
         self, prediction: Prediction, quoted: tuple[Claim, ...], widths: Sequence[int], samples: Sequence[Array]
     ) -> Outcome:
-        kept = [i for i, values in enumerate(samples) if np.median(values) > ROUNDING]
+        kept = [i for i, values in enumerate(samples) if np.median(values) > lost(widths[i])]
         used = tuple(widths[i] for i in kept)
         if len(used) < FEWEST:
             return Outcome(prediction, quoted, tuple(widths), tuple(samples), used, None)
@@ -245,6 +246,14 @@ class Study:
         verdict = judgement(prediction.law or Exponent(), prediction.status != "definite")
         against = frozenset(c.theorem for c in quoted if judgement(c.law, True).verdict == "refuted")
         return Outcome(prediction, quoted, tuple(widths), tuple(samples), used, verdict, against)
+
+
+def lost(width: int) -> float:
+    """Differences of two outputs below this are lost: to rounding, and to what the exact reading takes as dependent.
+
+    A vector of norm √n that is known up to a part of δ moves an output by up to about δ √n.
+    """
+    return max(ROUNDING, DEPENDENT["float64"] * float(np.sqrt(width)))
 
 
 def check_task(program: Program, data: ArrayLike, targets: ArrayLike) -> Array:

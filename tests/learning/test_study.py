@@ -13,7 +13,7 @@ from tensorprog.architectures import attention, mlp
 from tensorprog.errors import TrainingError
 from tensorprog.exponents import Exponent
 from tensorprog.learning.predictions import predict
-from tensorprog.learning.study import ROUNDING, Study, claims, default_rate, settings, table_of, threshold
+from tensorprog.learning.study import Study, claims, default_rate, lost, settings, table_of, threshold
 from tensorprog.passes.recipe import Recipe
 
 HALF, ZERO = Fraction(1, 2), Fraction(0)
@@ -99,9 +99,10 @@ def test_a_wrong_prediction_is_refuted(power, word):
 
 def test_widths_below_rounding_are_left_out():
     widths = (64, 128, 256, 512, 1024)
-    found = study().judged(predict(TABLE, 2), (), widths, synthetic(-3, widths, ROUNDING * 300.0**3))
+    found = study().judged(predict(TABLE, 2), (), widths, synthetic(-3, widths, lost(300) * 300.0**3))
     assert found.used == (64, 128, 256)
     assert study().judged(predict(TABLE, 2), (), widths, [np.zeros(4)] * 5).verdict is None
+    assert lost(4 * 2**20) == 2 * lost(2**20) > 1e-10 > lost(256) > 1e-13
 
 
 LONG = tuple(2**k for k in range(6, 14))
