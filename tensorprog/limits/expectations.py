@@ -34,8 +34,8 @@ LARGE = 1e140
 class Expectation:
     """Values, and the least exact of the methods they came from.
 
-    rounding: estimates of their absolute errors but for sampling. deviations: of every scrambling, on a last axis, where
-    something was sampled.
+    rounding: estimates of their absolute errors but for sampling. deviations: of every scrambling, on a last axis,
+    where something was sampled.
     """
 
     value: Array
@@ -63,7 +63,8 @@ def expectation(
     `factors` are (function, order, arguments); a coordinate may occur in several. `covariance` has shape (..., k, k),
     its upper triangle is read; `mean` has shape (..., k), None is 0. `points` are those of each Sobol sequence, used
     above three dimensions (above two with kinks), or where standard deviations ask for too fine a quadrature.
-    `method` allows one of `METHODS` only. `memory` keeps sampled factors, for more expectations of one law. What overflows is infinite, with an infinite error.
+    `method` allows one of `METHODS` only. `memory` keeps sampled factors for more expectations of one
+    law. What overflows is infinite, with an infinite error.
 
     Raises DataError for arrays that are no covariances or means, ExpressionError for factors that do not fit, that
     are singular, or that the demanded method does not know, SamplingError for `points` that are no power of 2.
