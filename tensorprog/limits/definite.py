@@ -7,7 +7,8 @@ parameters, since the integrand tends to a power series in t with non-negative c
 By the L⁴ Poincaré inequality and that of Paley and Zygmund, |S| exceeds a multiple of ‖∇S‖ with a probability that does
 not vanish. A number that is not larger than its error decides nothing.
 
-‖C^{2,d}‖ has bounds on both sides: the norm calculus above, and below a direction, the unit vector along a gradient.
+Norms have bounds on both sides: the norm calculus above, and below the size of one slot or along a gradient. Where the
+powers of the two are equal, that of n is proved.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
-from itertools import product
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,23 +28,20 @@ from tensorprog.limits.evaluate import Estimate, Evaluation
 from tensorprog.limits.expectations import METHODS, SAMPLING
 from tensorprog.limits.gaussian import UndecidedLimit
 from tensorprog.limits.interpreter import Interpreter
-from tensorprog.limits.kernels import every_parameter
 from tensorprog.limits.symbols import roundings, symbol_values
 from tensorprog.limits.terms import Term
-from tensorprog.passes import correlation
-from tensorprog.passes.correlation import norm_share, squared_norm
-from tensorprog.passes.gradient import Gradient, gradient
-from tensorprog.program import Builder, Program
+from tensorprog.limits.ways import HALF, Way, name_of, ways
+from tensorprog.program import Program
 from tensorprog.readings import BAR, Entry, Step, Table, check_data
 from tensorprog.readings import derive as bounds
-from tensorprog.readings.derive import Scales, kinked, proved_sizes, reparametrised
-from tensorprog.readings.symmetry import odd_flip
+from tensorprog.readings.derive import Scales, proved_sizes, reparametrised
 from tensorprog.readings.table import Derivation
 
 Array = NDArray[np.float64]
 PATIENCE = 120.0
 SURE = 10 / 3  # sampled errors are three standard errors, and ten are demanded
-HALF = Fraction(1, 2)
+POINTS = (2**10, 2**14)  # of a Sobol sequence, for a rough number and for a fine one
+SLOWER = POINTS[1] // POINTS[0]
 
 
 def derive(
@@ -99,113 +96,77 @@ def decided(program: Program, entry: Entry, kappa: Fraction, data: Array, patien
     """The entry, definite where its limit can be taken at these data."""
     if entry.exponent is None:
         return entry
-    if entry.D > 1:
-        return _along_gradients(program, entry, kappa, data, patience)
-    name = _name(entry)
-    shown = f"‖{name}‖²" if entry.D else name
-    share = HALF if entry.D else Fraction(1)
+    deadline = time.monotonic() + patience
     shift = kappa * (entry.D + entry.d - 1)
-    try:
-        scalar = correlation(program, entry.D, entry.d, entry.points)
-        found, number = leading_part(scalar, data, patience)
-        rule = "the limit is not zero"
-        if number is None and entry.D == 0 and _is_odd(scalar):
-            share, rule = HALF, "zero mean by a sign flip, and the gradient norm has a limit"
-            for names in _choices(scalar):
-                by = "" if len(names) > 1 else f"_{names[0]} "
-                shown = f"‖∇{by}{name}‖²"
-                found, number = leading_part(gradient_norm(scalar, names), data, patience)
-                sharp = entry.log_power == 0 and found.power * share + shift == entry.exponent
-                if number is not None and sharp:
-                    break
-    except UndecidedLimit as error:
-        return _still(entry, f"no limit: {error}")
-    if number is None:
-        return _still(entry, "the limit is zero, or random; only the bound is known")
-    what = f"lim n^{-found.power} {shown}"
-    if not _is_sure(number):
-        return _still(entry, f"{_told(what, number)} is not told from zero")
-    power = found.power * share
-    assert power <= entry.exponent - shift, (
-        f"{name} has a limit at n^{power}, above its bound n^{entry.exponent - shift}"
-    )
-    definite = replace(
+    bound = entry.exponent - shift
+    reasons: list[str] = []
+    late = False
+    for way in ways(program, entry):
+        if late and way.part < 1:
+            continue
+        try:
+            power, number = _size(way, data, (deadline - time.monotonic()) * way.part)
+        except UndecidedLimit as error:
+            reasons.append(f"no limit of {way.shown}: {error}")
+            late = True
+            continue
+        if number is None:
+            unsure = "" if way.ray is None else ", not told from zero"
+            reasons.append(f"the limit of {way.shown} is zero{unsure}, or random; only the bound is known")
+            continue
+        what = f"lim n^{-power} {way.shown}"
+        if not is_sure(number):
+            reasons.append(f"{_told(what, number)} is not told from zero")
+            continue
+        told = f"{way.rule}: {_told(what, number)}"
+        found = power * way.share
+        assert found <= bound, f"{what} is not zero, above the bound n^{bound}"
+        if way.both or found == bound:
+            return _known(entry, told, what, number, found + shift, way.both)
+        reasons.append(f"{told}, below the bound")
+    return _with_step(entry, Step(reasons[0], name_of(entry), "", (str(entry),), str(entry)))
+
+
+def _known(entry: Entry, told: str, what: str, number: Estimate, exponent: Fraction, both: bool) -> Entry:
+    """The entry with the exponent and the constant that were found; a limit from both sides has no logarithm."""
+    log = Fraction(0) if both else entry.log_power
+    known = replace(
         entry,
-        exponent=power + shift,
-        log_power=Fraction(0),
-        status="definite",
+        exponent=exponent,
+        log_power=log,
+        status="definite" if log == 0 else "definite power",
         constant=float(number.value),
         constant_error=float(number.error),
         constant_of=what,
     )
-    return _with_step(definite, Step(f"{rule}: {_told(what, number)}", name, "", (), f"n^{power + shift} definite"))
+    return _with_step(known, Step(told, name_of(entry), "", (str(entry),), f"n^{exponent} {known.status}"))
 
 
-def _along_gradients(program: Program, entry: Entry, kappa: Fraction, data: Array, patience: float) -> Entry:
-    """The entry of C^{2,d}, its power of n definite where the direction of a gradient reaches its bound.
-
-    For d ≥ 2 the other slot is tried on one vector of parameters first: a smaller norm, but a much cheaper limit.
-    """
-    assert entry.exponent is not None
+def _size(way: Way, data: Array, patience: float) -> tuple[Fraction, Estimate | None]:
+    """Power and limit of what a way shows; None where it is zero or unknown."""
     deadline = time.monotonic() + patience
-    shift = kappa * (entry.d + 1)
-    reason = ""
-    parts = _choices(program) if entry.d > 1 else [tuple(program.parameters)]
-    for names, y in product(parts, dict.fromkeys((*entry.points[1:], entry.points[0]))):
-        ray = f"∇F(x_{entry.points.index(y)})"
-        along = f"{_name(entry)} {ray}"
-        what = f"‖{along}‖/‖{ray}‖" if len(names) > 1 else f"‖({along})_{names[0]}‖/‖{ray}‖"
-        try:
-            found, ratio = _ratio(program, entry, y, names, data, deadline)
-        except UndecidedLimit as error:
-            return _still(entry, f"no limit of {what}: {error}")
-        if ratio is None:
-            reason = f"{what} has a limit that is zero, not told from zero, or random; only the bound is known"
-            continue
-        what = f"lim n^{-found} {what}"
-        told = f"‖{_name(entry)}‖ is at least that along a gradient: {_told(what, ratio)}"
-        assert found <= entry.exponent - shift, f"{what} is above its bound n^{entry.exponent - shift}"
-        if found == entry.exponent - shift:
-            known = replace(
-                entry,
-                status="definite" if entry.log_power == 0 else "definite power",
-                constant=float(ratio.value),
-                constant_error=float(ratio.error),
-                constant_of=what,
-            )
-            return _with_step(known, Step(told, _name(entry), "", (str(entry),), f"n^{entry.exponent} {known.status}"))
-        reason = f"{told}, below the bound"
-    return _still(entry, reason)
-
-
-def _ratio(
-    program: Program, entry: Entry, y: int, names: Sequence[str], data: Array, deadline: float
-) -> tuple[Fraction, Estimate | None]:
-    """Power and limit of ‖C^{2,d} ∇F(y)‖/‖∇F(y)‖, the numerator on some parameters; None unless told from zero.
-
-    C^{2,d}(x_0; x_1…x_d)·∇F(y) = (d+1)/2 C^{1,d+1}(x_0; x_1…x_d, y), and ‖∇F(y)‖² = C^{0,1}(y; y).
-    """
-    powers, numbers = [], []
-    for scalar in (
-        correlation(program, 0, 1, (y, y)),
-        norm_share(program, entry.d + 1, (*entry.points, y), names),
-    ):
-        found, number = leading_part(scalar, data, deadline - time.monotonic())
-        if number is None or not _is_sure(number):
-            return found.power, None
-        powers.append(found.power)
-        numbers.append(number)
-    kernel, square = numbers
+    if way.ray is None:
+        found, number = leading_part(way.scalar, data, patience)
+        return found.power, number
+    ray, square = leading_part(way.ray, data, patience)
+    if square is None or not is_sure(square):
+        return ray.power, None
+    found, number = leading_part(way.scalar, data, deadline - time.monotonic())
+    if number is None or not is_sure(number):
+        return found.power, None
     low, value, high = (
-        (entry.d + 1) / 2 * math.sqrt((square.value + k * square.error) / (kernel.value - k * kernel.error))
+        way.factor * (abs(number.value) + k * number.error) ** way.root / math.sqrt(square.value - k * square.error)
         for k in (-1, 0, 1)
     )
     error = max(value - low, high - value)
-    return (powers[1] - powers[0]) * HALF, Estimate(value, error, max(square.method, kernel.method))
+    return found.power * way.root - ray.power * HALF, Estimate(value, error, max(number.method, square.method))
 
 
 def leading_part(program: Program, data: Array, patience: float) -> tuple[Term[int], Estimate | None]:
-    """Power and limit of a scalar program, and the limit's number, None where it is zero or unknown."""
+    """Power and limit of a scalar program, and the limit's number, None where it is zero or unknown.
+
+    What has to be sampled is sampled roughly first, and finely when there is time, or when it is not told from zero.
+    """
     deadline = time.monotonic() + patience
     interpreter = Interpreter(program, proved_sizes(program), deadline=deadline)
     (target,) = program.outputs.values()
@@ -214,47 +175,24 @@ def leading_part(program: Program, data: Array, patience: float) -> tuple[Term[i
         return found, None
     symbols = symbol_values(interpreter, data)
     errors = roundings(interpreter, data)
-    return found, Evaluation(interpreter.equations, symbols, deadline=deadline, errors=errors)(found.payload)
+    start = time.monotonic()
+    rough, fine = (
+        Evaluation(interpreter.equations, symbols, points, deadline=deadline, errors=errors) for points in POINTS
+    )
+    number = rough(found.payload)
+    took, left = time.monotonic() - start, deadline - time.monotonic()
+    if METHODS[number.method] != SAMPLING or (is_sure(number) and took * SLOWER > left):
+        return found, number
+    return found, fine(found.payload)
 
 
-def gradient_norm(scalar: Program, parameters: Sequence[str]) -> Program:
-    """‖∇_P S‖² of a scalar program by the unit-variance Gaussians of these parameters, as a program."""
-    builder = Builder(every_parameter(scalar))
-    (target,) = scalar.outputs.values()
-    found = gradient(builder, target)
-    kept = Gradient({name: terms for name, terms in found.terms.items() if name in parameters})
-    return builder.build({"squared norm": squared_norm(builder, kept) or builder.zero()})
-
-
-def _choices(scalar: Program) -> list[tuple[str, ...]]:
-    """Parameters whose gradient may decide: one vector, cheap, gives a lower bound, enough for a bound without logs."""
-    vectors = [k for k, node in scalar.parameters.items() if node.rows is None and node.cols is not None]
-    return [*((name,) for name in vectors[:1]), tuple(scalar.parameters)]
-
-
-def _is_odd(scalar: Program) -> bool:
-    """Whether a flip of signs turns S into -S, and S has a gradient without jumps."""
-    (target,) = scalar.outputs.values()
-    flip = odd_flip(scalar.nodes, [target])
-    return flip is not None and not kinked(scalar.nodes, scalar.parameters)
-
-
-def _name(entry: Entry) -> str:
-    return f"C^{{{entry.D},{entry.d}}}"
-
-
-def _is_sure(number: Estimate) -> bool:
+def is_sure(number: Estimate) -> bool:
     """Whether a number is told from zero."""
     return bool(abs(float(number.value)) > float(number.error) * (SURE if METHODS[number.method] == SAMPLING else 1.0))
 
 
 def _told(what: str, number: Estimate) -> str:
     return f"{what} = {float(number.value):.6g} ± {float(number.error):.1g} ({METHODS[number.method]})"
-
-
-def _still(entry: Entry, reason: str) -> Entry:
-    """The entry as it is, the reason for it in front of its derivation."""
-    return _with_step(entry, Step(reason, _name(entry), "", (str(entry),), str(entry)))
 
 
 def _with_step(entry: Entry, first: Step) -> Entry:

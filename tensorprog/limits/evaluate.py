@@ -1,7 +1,9 @@
 """Numbers for scalar equations: every node once, vectorised over whatever shapes the symbols have.
 
 Errors are first-order estimates: those of the operands pass through sums and products; an expectation adds its own, and
-what it changes by when its covariances and means are moved by their errors, with fixed random signs.
+what it changes by when its covariances and means are moved by their errors, with fixed random signs. Sampled
+expectations share their scramblings, whose deviations are added, not their sizes. Expectations of one law follow each
+other and share the factors that they sample.
 """
 
 from __future__ import annotations
@@ -16,8 +18,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from tensorprog.functions import Function
 from tensorprog.limits.expectations import METHODS, expectation
+from tensorprog.limits.expectations import Expectation as Average
 from tensorprog.limits.gaussian import in_time
 from tensorprog.limits.nested import Coordinates
+from tensorprog.limits.sampling import Memory, standard_errors
 from tensorprog.limits.scalars import (
     Equations,
     Expectation,
@@ -40,11 +44,21 @@ NOTICEABLE = 1e-11  # relative errors of covariances below this are rounding, an
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Value, absolute error, and how it was found; floats where all symbols are, which is many times faster."""
+    """Value, absolute error, and how it was found; floats where all symbols are, which is many times faster.
+
+    deviations: of every scrambling on a last axis, where some operand was sampled. Their part is not in the error, but
+    for what an `Evaluation` returns.
+    """
 
     value: Any
     error: Any
     method: int = 0
+    deviations: Array | None = None
+
+    @property
+    def whole_error(self) -> Any:
+        """The error with three standard errors of the sampling."""
+        return self.error if self.deviations is None else _plain(self.error + standard_errors(self.deviations))
 
 
 def operands(node: Node) -> tuple[Value, ...]:
@@ -73,6 +87,21 @@ def _inside(factor: Factor) -> list[Value]:
     return found
 
 
+def in_order(equations: Equations, nodes: Sequence[int]) -> list[int]:
+    """Nodes, given operands first: expectations before all that reads them, those of one law together."""
+    depth: dict[int, int] = {}
+    keys: dict[int, tuple[Any, ...]] = {}
+    laws: dict[Any, int] = {}
+    for here in nodes:
+        node = equations.nodes[here]
+        below = max((depth[x] for x in operands(node) if x is not None), default=0)
+        averaged = isinstance(node, Expectation)
+        depth[here] = below + averaged
+        law = laws.setdefault((node.covariance, node.mean), len(laws)) if isinstance(node, Expectation) else 0
+        keys[here] = (depth[here], not averaged, law, here)
+    return sorted(nodes, key=keys.__getitem__)
+
+
 def reachable(equations: Equations, targets: Sequence[int]) -> list[int]:
     """The nodes that targets need, operands first."""
     found: set[int] = set()
@@ -99,13 +128,18 @@ class Evaluation:
     def __call__(self, target: Value) -> Estimate:
         if target is None:
             return Estimate(0.0, 0.0)
-        for here in reachable(self.equations, [target]):
+        law, memory = None, Memory()
+        for here in in_order(self.equations, reachable(self.equations, [target])):
             if here not in self.found:
                 in_time(self.deadline)
-                self.found[here] = self._compute(self.equations.nodes[here])
-        return self.found[target]
+                node = self.equations.nodes[here]
+                if isinstance(node, Expectation) and law != (node.covariance, node.mean):
+                    law, memory = (node.covariance, node.mean), {}
+                self.found[here] = self._compute(node, memory)
+        found = self.found[target]
+        return Estimate(found.value, found.whole_error, found.method)
 
-    def _compute(self, node: Node) -> Estimate:
+    def _compute(self, node: Node, memory: Memory) -> Estimate:
         match node:
             case Number(value):
                 return Estimate(float(value), 0.0)
@@ -118,31 +152,42 @@ class Evaluation:
             case Scalar(function, order, args):
                 return _applied(function, order, [self._given(x) for x in args])
             case Expectation():
-                return self._expectation(node)
+                return self._expectation(node, memory)
 
     def _given(self, value: Value) -> Estimate:
         return Estimate(0.0, 0.0) if value is None else self.found[value]
 
-    def _expectation(self, node: Expectation) -> Estimate:
+    def _expectation(self, node: Expectation, memory: Memory) -> Estimate:
         size = len(node.mean)
         builder = Coordinates(size)
         factors = [builder.factor(factor) for factor in node.factors]
         entries = [self._given(x) for x in node.covariance]
         means = [self._given(x) for x in (*node.mean, *builder.constants)]
         inputs = [*entries, *means]
-        value, error, method = self._average(factors, size, entries, means, 0.0)
-        scale = max(float(np.max(p.error / (abs(p.value) + 1e-300), initial=0)) for p in inputs) if inputs else 0.0
+        found = self._average(factors, size, entries, means, memory)
+        value, error = _plain(found.value), _plain(found.rounding)
+        scale = max((float(np.max(p.whole_error / (abs(p.value) + 1e-300), initial=0)) for p in inputs), default=0.0)
         if scale > NOTICEABLE:
             signs = np.random.default_rng(len(inputs)).choice([-1.0, 1.0], len(inputs))
-            moved, _, _ = self._average(factors, size, entries, means, signs)
-            error = error + 2 * np.abs(moved - value)
-        return Estimate(value, error, max([method, *(p.method for p in inputs)]))
+            moved = self._average(factors, size, entries, means, memory, signs)
+            error = error + 2 * np.abs(moved.value - value)
+        method = max([METHODS.index(found.method), *(p.method for p in inputs)])
+        return Estimate(value, error, method, found.deviations)
 
     def _average(
-        self, factors: list[Any], size: int, entries: Sequence[Estimate], means: Sequence[Estimate], signs: Any
-    ) -> tuple[Any, Any, int]:
+        self,
+        factors: list[Any],
+        size: int,
+        entries: Sequence[Estimate],
+        means: Sequence[Estimate],
+        memory: Memory,
+        signs: Array | None = None,
+    ) -> Average:
+        """The expectation, its covariances and means moved by their errors times signs."""
         inputs = [*entries, *means]
-        moved = [p.value + s * p.error for p, s in zip(inputs, np.broadcast_to(signs, len(inputs)), strict=True)]
+        moved = [p.value for p in inputs]
+        if signs is not None:
+            moved = [p.value + s * p.whole_error for p, s in zip(inputs, signs, strict=True)]
         shape = np.broadcast_shapes(*(np.shape(x) for x in moved))
         covariance = np.zeros((*shape, len(means), len(means)))
         pairs = [(i, j) for i in range(size) for j in range(i + 1)]
@@ -151,8 +196,7 @@ class Evaluation:
         mean = None
         if any(np.any(p.value) for p in means):
             mean = np.stack([np.broadcast_to(x, shape) for x in moved[len(entries) :]], axis=-1)
-        found = expectation(factors, covariance, mean, points=self.points)
-        return _plain(found.value), _plain(found.error), METHODS.index(found.method)
+        return expectation(factors, covariance, mean, points=self.points, memory=memory)
 
 
 def _plain(array: Array) -> Any:
@@ -162,28 +206,42 @@ def _plain(array: Array) -> Any:
 
 def _sum(parts: Sequence[tuple[float, Estimate]]) -> Estimate:
     value = error = 0.0
+    deviations = None
     for c, p in parts:
         value = value + c * p.value
         error = error + abs(c) * (p.error + EPS * abs(p.value))
-    return Estimate(value, error, max(p.method for _, p in parts))
+        deviations = _added(deviations, c, p.deviations)
+    return Estimate(value, error, max(p.method for _, p in parts), deviations)
 
 
 def _product(parts: Sequence[Estimate]) -> Estimate:
-    value, error = parts[0].value, parts[0].error
+    value, error, deviations = parts[0].value, parts[0].error, parts[0].deviations
     for p in parts[1:]:
         error = abs(p.value) * error + abs(value) * p.error
+        deviations = _added(_added(None, p.value, deviations), value, p.deviations)
         value = value * p.value
-    return Estimate(value, error + EPS * abs(value), max(p.method for p in parts))
+    return Estimate(value, error + EPS * abs(value), max(p.method for p in parts), deviations)
+
+
+def _added(whole: Array | None, scale: Any, deviations: Array | None) -> Array | None:
+    """whole + scale · deviations."""
+    if deviations is None:
+        return whole
+    more = np.asarray(scale)[..., None] * deviations
+    return more if whole is None else whole + more
 
 
 def _applied(function: Function, order: tuple[int, ...], args: Sequence[Estimate]) -> Estimate:
     values = [p.value for p in args]
     value: Any = _plain(function.evaluate(order, *values))
     error = EPS * abs(value)
+    deviations = None
     for i, p in enumerate(args):
         slope = function.evaluate(tuple(k + (i == j) for j, k in enumerate(order)), *values)
         error = error + abs(slope) * p.error
+        deviations = _added(deviations, slope, p.deviations)
         if function.smoothness is not None:  # a jump within the error
-            up, down = ([*values[:i], p.value + e, *values[i + 1 :]] for e in (p.error, -p.error))
+            reach = p.whole_error
+            up, down = ([*values[:i], p.value + e, *values[i + 1 :]] for e in (reach, -reach))
             error = error + abs(function.evaluate(order, *up) - function.evaluate(order, *down))
-    return Estimate(value, error, max(p.method for p in args))
+    return Estimate(value, error, max(p.method for p in args), deviations)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,23 +21,32 @@ from tensorprog.limits.factors import Factor, check, kinks, product, vanishes
 from tensorprog.limits.law import Law
 from tensorprog.limits.panels import panels
 from tensorprog.limits.roots import root
-from tensorprog.limits.sampling import quasi_monte_carlo
+from tensorprog.limits.sampling import SCRAMBLINGS, Memory, quasi_monte_carlo, standard_errors
 from tensorprog.limits.trapezoid import blocks, resolved, spreads, trapezoid
 
 CLOSED, QUADRATURE, SAMPLING = METHODS = ("closed form", "quadrature", "quasi-Monte Carlo")
 BLOCK = 2**15
-Rule = Callable[[Sequence[Factor], Array, Array], tuple[Array, Array]]
 NEGATIVE = 1e-12
 LARGE = 1e140
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """Values, estimates of their absolute errors, and the least exact of the methods they came from."""
+    """Values, and the least exact of the methods they came from.
+
+    rounding: estimates of their absolute errors but for sampling. deviations: of every scrambling, on a last axis,
+    where something was sampled.
+    """
 
     value: Array
-    error: Array
+    rounding: Array
     method: str
+    deviations: Array | None = None
+
+    @property
+    def error(self) -> Array:
+        """Estimates of the absolute errors, of sampling three standard errors."""
+        return self.rounding if self.deviations is None else self.rounding + standard_errors(self.deviations)
 
 
 def expectation(
@@ -46,13 +56,15 @@ def expectation(
     *,
     points: int = 2**14,
     method: str | None = None,
+    memory: Memory | None = None,
 ) -> Expectation:
     """E[Π_f ∂^{order_f} ψ_f(z_{arguments_f})] for z ~ N(mean, covariance).
 
     `factors` are (function, order, arguments); a coordinate may occur in several. `covariance` has shape (..., k, k),
     its upper triangle is read; `mean` has shape (..., k), None is 0. `points` are those of each Sobol sequence, used
     above three dimensions (above two with kinks), or where standard deviations ask for too fine a quadrature.
-    `method` allows one of `METHODS` only. What overflows is infinite, with an infinite error.
+    `method` allows one of `METHODS` only. `memory` keeps sampled factors for more expectations of one
+    law. What overflows is infinite, with an infinite error.
 
     Raises DataError for arrays that are no covariances or means, ExpressionError for factors that do not fit, that
     are singular, or that the demanded method does not know, SamplingError for `points` that are no power of 2.
@@ -79,19 +91,15 @@ def expectation(
     if not used:
         constant = float(product(factors, []))
         return Expectation(np.full(shape, constant), np.full(shape, EPS * abs(constant)), CLOSED)
-    if not used:
-        constant = float(product(factors, []))
-        return Expectation(np.full(shape, constant), np.full(shape, EPS * abs(constant)), CLOSED)
-    task = _Task(renamed, len(used), centre is None, points, method)
-    value, error = np.empty((2, len(flat)))
-    worst = 0
+    task = _Task(renamed, len(used), centre is None, points, method, {} if memory is None else memory)
+    whole = _Parts(len(flat))
     for some in blocks(len(flat), BLOCK):
         entries = {(i, j): flat[some, p, q].copy() for i, p in enumerate(used) for j, q in enumerate(used) if i <= j}
         centres = None if means is None else means[some][:, used]
         _check_numbers(entries, centres, bool(kinks(renamed, len(used))))
-        value[some], error[some], rank = task.run(entries, centres)
-        worst = max(worst, rank)
-    return Expectation(value.reshape(shape), error.reshape(shape), METHODS[worst])
+        whole.put(some, task.run(entries, centres))
+    deviations = None if whole.deviations is None else whole.deviations.reshape(*shape, SCRAMBLINGS)
+    return Expectation(whole.value.reshape(shape), whole.error.reshape(shape), METHODS[whole.rank], deviations)
 
 
 def _check_numbers(entries: dict[tuple[int, int], Array], centres: Array | None, kinked: bool) -> None:
@@ -111,6 +119,31 @@ def _check_numbers(entries: dict[tuple[int, int], Array], centres: Array | None,
             raise DataError(f"coordinate {i} has a variance below {1 / LARGE:g}, not 0; scale the arguments of kinks")
 
 
+@dataclass
+class _Part:
+    """Values, errors but for sampling, the number of the method, and deviations of scramblings."""
+
+    value: Array
+    error: Array
+    rank: int = 0
+    deviations: Array | None = None
+
+
+class _Parts(_Part):
+    """A part of this many elements that is filled by parts."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(np.empty(count), np.empty(count))
+
+    def put(self, some: Any, part: _Part) -> None:
+        self.value[some], self.error[some] = part.value, part.error
+        self.rank = max(self.rank, part.rank)
+        if part.deviations is not None:
+            if self.deviations is None:
+                self.deviations = np.zeros((len(self.value), SCRAMBLINGS))
+            self.deviations[some] = part.deviations
+
+
 @dataclass(frozen=True)
 class _Task:
     """Factors over the coordinates 0 to size - 1, all of them used."""
@@ -120,26 +153,24 @@ class _Task:
     centred: bool
     points: int
     method: str | None
+    memory: Memory
 
-    def run(self, entries: dict[tuple[int, int], Array], means: Array | None) -> tuple[Array, Array, int]:
-        """Values, errors and the number of the method, elements with constant coordinates apart from the others."""
+    def run(self, entries: dict[tuple[int, int], Array], means: Array | None) -> _Part:
+        """Elements with constant coordinates apart from the others."""
         count = len(entries[0, 0])
         variances = [entries[i, i] for i in range(self.size)]
         if all(v.all() for v in variances):
             return self.vary(entries, means)
-        value, error, worst = np.empty(count), np.empty(count), 0
+        whole = _Parts(count)
         constant = np.stack([v == 0 for v in variances], -1)
         for pattern in np.unique(constant, axis=0):
             some = (constant == pattern).all(-1)
             here = means[some] if means is not None else None
             part = {pair: x[some] for pair, x in entries.items()}
-            value[some], error[some], rank = self.fix(part, here, set(np.flatnonzero(pattern).tolist()))
-            worst = max(worst, rank)
-        return value, error, worst
+            whole.put(some, self.fix(part, here, set(np.flatnonzero(pattern).tolist())))
+        return whole
 
-    def fix(
-        self, entries: dict[tuple[int, int], Array], means: Array | None, fixed: set[int]
-    ) -> tuple[Array, Array, int]:
+    def fix(self, entries: dict[tuple[int, int], Array], means: Array | None, fixed: set[int]) -> _Part:
         """With factors of fixed coordinates taken at the mean, and the others averaged."""
         count = len(entries[0, 0])
         centres = np.zeros((count, self.size)) if means is None else means
@@ -147,17 +178,19 @@ class _Task:
         constant = np.broadcast_to(product(known, list(centres.T)), (count,))
         left = [f for f in self.factors if not fixed.issuperset(f[2])]
         if not left:
-            return constant, EPS * len(known) * np.abs(constant), 0
+            return _Part(constant, EPS * len(known) * np.abs(constant))
         if self.centred and vanishes(left):
-            return np.zeros(count), np.zeros(count), 0
+            return _Part(np.zeros(count), np.zeros(count))
         used = sorted({i for f in left for i in f[2]})
         renamed = [(f, order, tuple(used.index(i) for i in arguments)) for f, order, arguments in left]
         part = {(used.index(i), used.index(j)): x for (i, j), x in entries.items() if i in used and j in used}
-        task = _Task(renamed, len(used), self.centred, self.points, self.method)
-        value, error, rank = task.vary(part, None if means is None else means[:, used])
-        return constant * value, np.abs(constant) * error + EPS * len(known) * np.abs(constant * value), rank
+        task = _Task(renamed, len(used), self.centred, self.points, self.method, self.memory)
+        found = task.vary(part, None if means is None else means[:, used])
+        value, error = constant * found.value, np.abs(constant) * found.error
+        deviations = None if found.deviations is None else constant[:, None] * found.deviations
+        return _Part(value, error + EPS * len(known) * np.abs(value), found.rank, deviations)
 
-    def vary(self, entries: dict[tuple[int, int], Array], means: Array | None) -> tuple[Array, Array, int]:
+    def vary(self, entries: dict[tuple[int, int], Array], means: Array | None) -> _Part:
         """By the first method that knows these factors."""
         singular = [f.spec for f, _, _ in self.factors if not f.regular]
         if singular:
@@ -169,9 +202,7 @@ class _Task:
             raise ExpressionError(f"no closed form is known for the average of {_shown(self.factors)}")
         return self.integrate(entries, means)
 
-    def close(
-        self, terms: tuple[Atom, ...], entries: dict[tuple[int, int], Array], means: Array | None
-    ) -> tuple[Array, Array, int]:
+    def close(self, terms: tuple[Atom, ...], entries: dict[tuple[int, int], Array], means: Array | None) -> _Part:
         mean = None if means is None else dict(enumerate(means.T))
         with np.errstate(over="ignore", invalid="ignore"):
             value, error = closed_form(terms, Law(range(self.size), lambda i, j: entries[i, j], mean))
@@ -181,9 +212,9 @@ class _Task:
                 np.nan_to_num(error, nan=np.inf, posinf=np.inf),
             )
         count = len(entries[0, 0])
-        return np.broadcast_to(value, (count,)), np.broadcast_to(error, (count,)), 0
+        return _Part(np.broadcast_to(value, (count,)), np.broadcast_to(error, (count,)))
 
-    def integrate(self, entries: dict[tuple[int, int], Array], means: Array | None) -> tuple[Array, Array, int]:
+    def integrate(self, entries: dict[tuple[int, int], Array], means: Array | None) -> _Part:
         """By quadrature or sampling, elements of one rank and of standard deviations within one octave at a time."""
         count = len(entries[0, 0])
         covariance = np.empty((count, self.size, self.size))
@@ -191,25 +222,29 @@ class _Task:
             covariance[:, i, j] = covariance[:, j, i] = x
         centres = np.zeros((count, self.size)) if means is None else means
         roots = root(covariance)
-        value, error, worst = np.empty(count), np.empty(count), 0
+        whole = _Parts(count)
         octaves = np.ceil(np.log2(np.maximum(spreads(roots), 1)))
         kinds = np.column_stack([octaves, roots.any(1)])
         for kind in np.unique(kinds, axis=0):
             some, pattern = (kinds == kind).all(-1), kind[1:] > 0
-            rank, rule = self.rule(int(pattern.sum()), int(kind[0]))
-            value[some], error[some] = rule(self.factors, centres[some], roots[some][:, :, pattern])
-            worst = max(worst, rank)
-        return value, error, worst
+            rule = self.rule(int(pattern.sum()), int(kind[0]))
+            whole.put(some, rule(self.factors, centres[some], roots[some][:, :, pattern]))
+        return whole
 
-    def rule(self, dimension: int, octave: int) -> tuple[int, Rule]:
-        """Number of the method, and the rule for this many independent Gaussians."""
+    def rule(self, dimension: int, octave: int) -> Callable[[Sequence[Factor], Array, Array], _Part]:
+        """The rule for this many independent Gaussians."""
         kinked = bool(kinks(self.factors, self.size))
         possible = dimension <= (2 if kinked else 3)
         if self.method == QUADRATURE and not possible:
             raise ExpressionError(f"no quadrature in {dimension} dimensions for the average of {_shown(self.factors)}")
         if self.method == QUADRATURE or (self.method is None and possible and (kinked or resolved(octave, dimension))):
-            return 1, panels if kinked else trapezoid
-        return 2, lambda factors, mean, root: quasi_monte_carlo(factors, mean, root, self.points)
+            quadrature = panels if kinked else trapezoid
+            return lambda factors, mean, root: _Part(*quadrature(factors, mean, root), 1)
+        return self.sample
+
+    def sample(self, factors: Sequence[Factor], mean: Array, root: Array) -> _Part:
+        value, error, deviations = quasi_monte_carlo(factors, mean, root, self.points, self.memory)
+        return _Part(value, error, 2, deviations)
 
 
 def _shown(factors: Sequence[Factor]) -> str:

@@ -25,7 +25,8 @@ from tensorprog.limits.interpreter import Interpreter
 from tensorprog.limits.kernels import every_parameter
 from tensorprog.limits.symbols import symbol_values
 from tensorprog.limits.weights import COPIES
-from tensorprog.passes.gradient import contract, gradient
+from tensorprog.passes.correlation import inner_product
+from tensorprog.passes.gradient import Gradient, gradient
 from tensorprog.program import Builder, Program, ancestors
 from tensorprog.program.instructions import renamed
 from tensorprog.readings import check_data
@@ -111,11 +112,6 @@ def twice(program: Program) -> tuple[Program, dict[str, str]]:
     nodes = {star(name): renamed(node, star) for name, node in whole.nodes.items()}
     names = builder.include(Program(nodes, whole.outputs))
     one, other = gradient(builder, target), gradient(builder, names[target])
-    parts = [
-        contract(builder, name, term, copy)
-        for name, terms in one.terms.items()
-        for term in terms
-        for copy in other.terms[name + STAR]
-    ]
-    product = builder.add(*parts) or builder.zero()
+    copy = Gradient({name: other.terms[name + STAR] for name in one.terms})
+    product = inner_product(builder, one, copy) or builder.zero()
     return builder.build({"K": product}), {name + STAR: name for name in whole.parameters}

@@ -89,12 +89,12 @@ class Nested(Function):
     factorial_growth = None
 
     def __init__(self, local: Local, arity: int) -> None:
-        self._local, self._arity = local, arity
+        self._local, self._arity, self._spec = local, arity, f"nested({local!r})"
         self.smoothness = local.function.smoothness
 
     @property
     def spec(self) -> str:
-        return f"nested({self._local!r})"
+        return self._spec
 
     @property
     def arity(self) -> int:

@@ -118,13 +118,29 @@ def correlation(program: Program, D: int, d: int, points: Sequence[int] | None =
 
 def norm_share(program: Program, d: int, points: Sequence[int] | None, parameters: Sequence[str]) -> Program:
     """What the free slot on some parameters contributes to ‖C^{1,d}‖², as a program with the output "C squared"."""
+    builder, slot = _slot(program, d, points, parameters)
+    return builder.build({"C squared": squared_norm(builder, slot) or builder.zero()})
+
+
+def slot_along_gradient(
+    program: Program, d: int, points: Sequence[int] | None, y: int, parameters: Sequence[str]
+) -> Program:
+    """What the free slot on some parameters contributes to C^{1,d} ∇F(y), as a program with the output "C"."""
+    builder, slot = _slot(program, d, points, parameters)
+    product = inner_product(builder, slot, gradient(builder, program.outputs[f"F{y}"]))
+    return builder.build({"C": product or builder.zero()})
+
+
+def _slot(
+    program: Program, d: int, points: Sequence[int] | None, parameters: Sequence[str]
+) -> tuple[Builder, Gradient]:
+    """C^{1,d} on some parameters."""
     order = order_of(program, 1, d, points)
     builder = Builder(program)
-    gradients = gradient_coefficient(builder, program, order, program.outputs[f"F{order.base}"])
-    kept = Gradient({name: terms for name, terms in gradients.terms.items() if name in parameters})
+    found = gradient_coefficient(builder, program, order, program.outputs[f"F{order.base}"])
     scale = Coefficient(order.factor)
-    square = builder.scaled(scale * scale, squared_norm(builder, kept))
-    return builder.build({"C squared": square or builder.zero()})
+    kept = {name: terms for name, terms in found.terms.items() if name in parameters}
+    return builder, Gradient({name: tuple((c * scale, x, y) for c, x, y in terms) for name, terms in kept.items()})
 
 
 def directions_of(builder: Builder, program: Program, order: Order) -> list[Direction]:
@@ -140,6 +156,17 @@ def squared_norm(builder: Builder, gradients: Gradient) -> str | None:
             for k in range(j + 1):
                 parts.append((Coefficient(Fraction(1 + (k < j))), contract(builder, name, one, terms[k])))
     return builder.lincomb(parts)
+
+
+def inner_product(builder: Builder, one: Gradient, other: Gradient) -> str | None:
+    """Σ_P n^{-c_P} Σ_{jk} (left_j · left_k)(right_j · right_k), over the parameters of both."""
+    parts = [
+        contract(builder, name, left, right)
+        for name, terms in one.terms.items()
+        for left in terms
+        for right in other.terms.get(name, ())
+    ]
+    return builder.add(*parts)
 
 
 def _scalar(builder: Builder, program: Program, order: Order, target: str) -> str:

@@ -11,9 +11,10 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from tensorprog.errors import OrderError, ProgramError
-from tensorprog.limits.definite import PATIENCE, check_patience, gradient_norm
+from tensorprog.limits.definite import PATIENCE, check_patience
 from tensorprog.limits.gaussian import UndecidedLimit
 from tensorprog.limits.interpreter import Interpreter
+from tensorprog.limits.ways import gradient_norm
 from tensorprog.passes import correlation
 from tensorprog.passes.correlation import order_of
 from tensorprog.program import Parameter, Program

@@ -15,9 +15,10 @@ from tensorprog import architectures
 from tensorprog.errors import DataError, OrderError
 from tensorprog.functions import erf, identity, relu
 from tensorprog.limits import definite
-from tensorprog.limits.definite import decided, derive, gradient_norm
+from tensorprog.limits.definite import decided, derive
 from tensorprog.limits.evaluate import Estimate
 from tensorprog.limits.terms import Term
+from tensorprog.limits.ways import gradient_norm
 from tensorprog.program import Parameter, Program
 from tensorprog.readings import derive as bounds
 
@@ -208,15 +209,15 @@ def test_kinks_are_definite_only_where_no_point_mass_is_met():
     for order in ((0, 2), (1, 1)):
         assert table[order].status == "upper bound"
         assert table[order].constant is None
-    assert "no limit: Stein's lemma meets the point mass of relu" in rule(table[1, 1])
-    assert rule(table[0, 2]) == "the limit is zero, or random; only the bound is known"
+    assert "no limit of ‖C^{1,1}‖²: Stein's lemma meets the point mass of relu" in rule(table[1, 1])
+    assert rule(table[0, 2]) == "the limit of C^{0,2} is zero, or random; only the bound is known"
 
 
 def test_random_scores_are_undecided():
     case = BY_NAME["attention_sqrt"]
     table = derive(case.trace(2), [(0, 1)], (0, 0), data=case.data(2))
     assert table[0, 1].status == "upper bound"
-    assert rule(table[0, 1]).startswith("no limit: 's")
+    assert rule(table[0, 1]).startswith("no limit of C^{0,1}: 's")
 
 
 def test_impatience_leaves_upper_bounds():
