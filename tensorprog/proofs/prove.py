@@ -17,7 +17,7 @@ from tensorprog.limits.interpreter import Interpreter
 from tensorprog.limits.ways import gradient_norm
 from tensorprog.passes import correlation
 from tensorprog.passes.correlation import order_of
-from tensorprog.program import Parameter, Program
+from tensorprog.program import Constant, Parameter, Program
 from tensorprog.proofs.proof import Proof
 from tensorprog.proofs.scalars import MASTER, NORMS, POINCARE, Scalars
 from tensorprog.proofs.steps import GRADIENT, WHOLE, Kind, ProofStep
@@ -50,7 +50,8 @@ def prove(
         as a formula is taken to be not zero.
     patience: seconds for the limits; what takes longer leaves an upper bound.
 
-    Raises OrderError for orders the program cannot have and for D = 2, DataError for data that do not fit.
+    Raises OrderError for orders the program cannot have, for D = 2 and for what vanishes identically, DataError for
+    data that do not fit.
     """
     if not isinstance(program, Program):
         raise ProgramError(f"{program!r} is not a Program; pass what tp.trace returns")
@@ -58,6 +59,8 @@ def prove(
     check_D(D, d)
     check_patience(patience)
     scalar = correlation(program, D, d, order.points)
+    if all(isinstance(scalar.nodes[name], Constant) for name in scalar.outputs.values()):
+        raise OrderError(f"C^{{{D},{d}}} vanishes identically and has no exponent to prove; leave {D},{d} out")
     proof = _Writer(program, scalar, (D, d, order.points), time.monotonic() + patience).proof()
     return proof if data is None else proof.at(check_data(scalar, data))
 
