@@ -8,10 +8,9 @@ from numpy.typing import ArrayLike
 
 from tensorprog.errors import OrderError
 from tensorprog.passes.correlation import order_of
-from tensorprog.program import Constant, Program
+from tensorprog.program import Program
 from tensorprog.proofs.proof import Proof
 from tensorprog.proofs.prove import check_D, prove
-from tensorprog.proofs.steps import WHOLE
 from tensorprog.readings import check_data
 from tensorprog.readings.derive import checked_pairs
 
@@ -50,8 +49,7 @@ def _check_definite(proof: Proof, patience: float) -> None:
         return
     D, d, _ = proof.order
     name, remedy = f"C^{{{D},{d}}}", f"leave {D},{d} out of proofs"
-    (target,) = proof.programs[WHOLE].outputs.values()
-    if isinstance(proof.programs[WHOLE].nodes[target], Constant):
+    if last.kind == "vanishing":
         raise OrderError(f"{name} vanishes identically and has no exponent to prove; {remedy}")
     why = next((s.rule for s in proof.steps if "no limit" in s.rule), last.rule)
     raise OrderError(

@@ -17,7 +17,7 @@ from tensorprog.limits.interpreter import Interpreter
 from tensorprog.limits.ways import gradient_norm
 from tensorprog.passes import correlation
 from tensorprog.passes.correlation import order_of
-from tensorprog.program import Parameter, Program
+from tensorprog.program import Constant, Parameter, Program
 from tensorprog.proofs.proof import Proof
 from tensorprog.proofs.scalars import MASTER, NORMS, POINCARE, Scalars
 from tensorprog.proofs.steps import GRADIENT, WHOLE, Kind, ProofStep
@@ -90,6 +90,10 @@ class _Writer:
         interpreter = self.interpreters[WHOLE] = Interpreter(self.scalar, sizes, deadline=self.deadline)
         definition = "the program of the correlation, by forward and reverse differentiation"
         self._add("definition", definition, DEFINITION, (), WHOLE, self.shown, factor=self.factor)
+        if isinstance(self.scalar.nodes[self.target], Constant):
+            rule = "every term of the derivative vanishes (at a kink no derivative is taken)"
+            self._add("vanishing", rule, DEFINITION, (1,), WHOLE, self.name)
+            return self._written()
         try:
             found = interpreter.limit(self.target)
         except UndecidedLimit as error:
@@ -172,6 +176,9 @@ class _Writer:
         self._add(
             "conclusion", rule, source, premises or (len(self.steps),), WHOLE, self.name, power=power, status=status
         )
+        return self._written()
+
+    def _written(self) -> Proof:
         return Proof(tuple(self.steps), self.source, self.order, self.programs, self.interpreters, None)
 
     def _add(
