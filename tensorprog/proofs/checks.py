@@ -61,17 +61,29 @@ def definition(step: ProofStep, runs: Runs) -> Outcome:
     D, _, points = runs.order
     width = smallest_width(runs.source, NARROW)
     program = runs.programs[WHOLE]
-    pairs = []
+    triples = []
     for sample in range(NETS):
         oracle = Differences(runs.source, runs.data, width, sample, runs.seed)
         weights = {k: v for k, v in oracle.weights(oracle.origin[None]).items() if k in program.parameters}
         by_program = float(values(program, runs.data, width, weights)[0])
-        pairs.append((by_program, float(step.factor) ** (1 + D) * oracle.correlation(D, points)))
-    found, expected = np.array(pairs).T
+        lengths, derivative = oracle.derivative(D, points)
+        size = (float(step.factor) * lengths) ** (1 + D)
+        triples.append((by_program, size * derivative, size))
+    found, expected, sizes = np.array(triples).T
+    if not found.any():
+        left = float(np.min(np.abs(expected) / sizes))  # not all nets cross a kink
+        told = f"finite differences along unit gradients at width {width}: {left:.1g} in the least of {NETS} nets"
+        return ("confirmed" if left < ROUNDING else "refuted"), told
     scale = float(np.median(np.abs(expected))) or 1.0
     apart = float(np.median(np.abs(found - expected))) / scale
     told = f"median difference from finite differences at width {width}, {NETS} nets: {apart:.1g} of the value"
     return ("confirmed" if apart < DIFFERENT else "refuted"), told
+
+
+def vanishing(step: ProofStep, runs: Runs) -> Outcome:
+    """Samples are zero to rounding."""
+    largest = max(float(np.abs(x).max()) for x in runs.samples[step.subject])
+    return ("refuted" if largest > NOTHING else "confirmed"), f"the largest of all samples is {largest:.1g}"
 
 
 def limit(step: ProofStep, runs: Runs) -> Outcome:
@@ -271,5 +283,6 @@ TESTS: dict[str, Callable[[ProofStep, Runs], Outcome]] = {
     "algebra": algebra,
     "poincaré": poincare,
     "lower bound": lower,
+    "vanishing": vanishing,
     "conclusion": conclusion,
 }

@@ -46,7 +46,7 @@ class Proof:
 
     @property
     def conclusion(self) -> ProofStep:
-        """The last step: the exponent, and whether it is definite."""
+        """The last step: the exponent, and whether it is definite, or that there is none."""
         return self.steps[-1]
 
     @cached_property
@@ -116,7 +116,7 @@ class Proof:
             "D": D,
             "d": d,
             "points": list(points),
-            "exponent": str(self.conclusion.power),
+            "exponent": None if self.conclusion.kind == "vanishing" else str(self.conclusion.power),
             "status": self.conclusion.status,
             "steps": [step.to_object() for step in self.steps],
             "program": str(self.programs[WHOLE]),

@@ -50,8 +50,7 @@ def prove(
         as a formula is taken to be not zero.
     patience: seconds for the limits; what takes longer leaves an upper bound.
 
-    Raises OrderError for orders the program cannot have, for D = 2 and for what vanishes identically, DataError for
-    data that do not fit.
+    Raises OrderError for orders the program cannot have and for D = 2, DataError for data that do not fit.
     """
     if not isinstance(program, Program):
         raise ProgramError(f"{program!r} is not a Program; pass what tp.trace returns")
@@ -59,8 +58,6 @@ def prove(
     check_D(D, d)
     check_patience(patience)
     scalar = correlation(program, D, d, order.points)
-    if all(isinstance(scalar.nodes[name], Constant) for name in scalar.outputs.values()):
-        raise OrderError(f"C^{{{D},{d}}} vanishes identically and has no exponent to prove; leave {D},{d} out")
     proof = _Writer(program, scalar, (D, d, order.points), time.monotonic() + patience).proof()
     return proof if data is None else proof.at(check_data(scalar, data))
 
@@ -93,6 +90,10 @@ class _Writer:
         interpreter = self.interpreters[WHOLE] = Interpreter(self.scalar, sizes, deadline=self.deadline)
         definition = "the program of the correlation, by forward and reverse differentiation"
         self._add("definition", definition, DEFINITION, (), WHOLE, self.shown, factor=self.factor)
+        if isinstance(self.scalar.nodes[self.target], Constant):
+            rule = "every term of the derivative vanishes (at a kink no derivative is taken)"
+            self._add("vanishing", rule, DEFINITION, (1,), WHOLE, self.name)
+            return self._written()
         try:
             found = interpreter.limit(self.target)
         except UndecidedLimit as error:
@@ -175,6 +176,9 @@ class _Writer:
         self._add(
             "conclusion", rule, source, premises or (len(self.steps),), WHOLE, self.name, power=power, status=status
         )
+        return self._written()
+
+    def _written(self) -> Proof:
         return Proof(tuple(self.steps), self.source, self.order, self.programs, self.interpreters, None)
 
     def _add(

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Literal
 
-Kind = Literal["definition", "limit", "zero", "bound", "algebra", "symmetry", "poincaré", "lower bound", "conclusion"]
+Kind = Literal[
+    "definition", "limit", "zero", "bound", "algebra", "symmetry", "poincaré", "lower bound", "vanishing", "conclusion"
+]
 WHOLE, GRADIENT = "S", "G"
 """Subjects beside the nodes of the program: the correlation itself, and the squared norm of its gradient."""
 
@@ -142,6 +144,10 @@ def _lower(step: ProofStep) -> str:
     return f"E S² ≥ c·E G for a constant c > 0 and all large n (tested with c = {step.value})"
 
 
+def _vanishing(step: ProofStep) -> str:
+    return f"S vanishes identically, at every n and for all weights, so {step.shown} has no exponent"
+
+
 def _conclusion(step: ProofStep) -> str:
     return f"the exponent of {step.shown} is {step.power}, {step.status}"
 
@@ -159,5 +165,6 @@ WORDS = {
     "algebra": _algebra,
     "poincaré": _poincare,
     "lower bound": _lower,
+    "vanishing": _vanishing,
     "conclusion": _conclusion,
 }

@@ -49,7 +49,7 @@ def values(program: Program, data: Array, width: int, weights: Mapping[str, Arra
     run(program.nodes, steps, found, width, constant_lengths(program, width, d0))
     value = found[target]
     assert isinstance(value, np.ndarray)
-    return np.broadcast_to(value, (len(next(iter(weights.values()))),)).astype(np.float64)
+    return np.broadcast_to(value, (max(map(len, weights.values()), default=1),)).astype(np.float64)
 
 
 def squared_gradient(
@@ -129,12 +129,15 @@ class Differences:
             found.append((ahead - behind) / (2 * h * step))
         return (4 * found[1] - found[0]) / 3
 
-    def correlation(self, D: int, points: Sequence[int]) -> float:
-        """The derivative ∇^{D+d}F(x_0)·∇F(x_1)…∇F(x_d), or the squared norm of its free slot for D = 1."""
+    def derivative(self, D: int, points: Sequence[int]) -> tuple[float, float]:
+        """The lengths of ∇F(x_1)…∇F(x_d), multiplied, and ∇^{D+d}F(x_0) along these gradients, made of length one.
+
+        For D = 1 it is the squared norm of the free slot.
+        """
         gradients = {point: self.free**2 * self.slopes(point, []) for point in set(points[1:])}
         lengths = {point: float(np.linalg.norm(g)) or 1.0 for point, g in gradients.items()}
         scale = prod(lengths[point] for point in points[1:])
         directions = [gradients[point] / lengths[point] for point in points[1:]]
         if not D:
-            return scale * float(self.along(points[0], self.origin[None], directions)[0])
-        return scale**2 * float(np.sum((self.free * self.slopes(points[0], directions)) ** 2))
+            return scale, float(self.along(points[0], self.origin[None], directions)[0])
+        return scale, float(np.sum((self.free * self.slopes(points[0], directions)) ** 2))

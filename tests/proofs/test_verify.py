@@ -8,10 +8,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+import tensorprog as tp
 from tensorprog.architectures import layernorm_mlp, mlp, mlp_bias, resnet, transposed
 from tensorprog.functions import erf, identity, relu, tanh
 from tensorprog.program import trace
 from tensorprog.proofs import Proof, prove
+from tensorprog.proofs.steps import WHOLE
 from tensorprog.proofs.weights import Differences, drawn, flipped, smallest_width, values
 
 DATA = np.random.default_rng(0).standard_normal((4, 3))
@@ -193,7 +195,45 @@ def test_differences_of_a_quadratic_net_are_exact():
     weights = oracle.weights(oracle.origin[None])
     u, v, x = weights["U"][0] / np.sqrt(3), weights["v"][0].ravel() / 2, DATA[0]
     kernel = float(np.sum((u @ x) ** 2) / 4 + np.sum(v**2) * (x @ x) / 3)
-    assert oracle.correlation(0, (0, 0)) == pytest.approx(kernel, rel=1e-6)
+    length, derivative = oracle.derivative(0, (0, 0))
+    assert length * derivative == pytest.approx(kernel, rel=1e-6)
+    assert length**2 == pytest.approx(kernel, rel=1e-6)
+
+
+def of_kinks_only(x):
+    """v·relu(Ux), U alone trained: second derivatives are point masses at the kinks."""
+    return tp.readout("v", relu(tp.linear("U", x)), trainable=False)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "options", "D", "d"),
+    [
+        (mlp, {"depth": 1, "phi": identity}, 0, 3),
+        (mlp, {"depth": 1, "phi": identity}, 1, 2),
+        (of_kinks_only, {}, 0, 2),
+        (of_kinks_only, {}, 1, 1),
+    ],
+)
+def test_what_vanishes_identically_is_confirmed(architecture, options, D, d):
+    found = prove(trace(architecture, inputs=d + 1, **options), D, d, data=DATA)
+    assert [step.kind for step in found.steps] == ["definition", "vanishing"]
+    assert "vanishes identically" in found.conclusion.claim
+    assert found.to_object()["exponent"] is None
+    checked = found.verify(widths=SMALL)
+    assert len(checked.confirmed) == 2, str(checked)
+    assert "vanishing" in checked.latex() and "vanishing" in checked.html()
+
+
+def test_what_does_not_vanish_is_not_called_vanishing():
+    last = len(NTK.steps) - 1
+    assert_caught(falsified(NTK, last, kind="vanishing"), last, "largest of all samples")
+
+
+def test_a_definition_that_forgets_everything():
+    """The program 0 in place of the NTK."""
+    zero = prove(trace(mlp, inputs=4, depth=1, phi=identity), 0, 3, data=DATA).programs[WHOLE]
+    found = replace(NTK, programs={**NTK.programs, WHOLE: zero}, steps=NTK.steps[:1])
+    assert_caught(found, 0, "finite differences along unit gradients")
 
 
 @pytest.mark.long
