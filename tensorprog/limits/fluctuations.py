@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tensorprog.errors import ProgramError
-from tensorprog.limits.evaluate import Evaluation
-from tensorprog.limits.expectations import METHODS
+from tensorprog.limits.evaluate import Estimate, Evaluation
+from tensorprog.limits.expectations import METHODS, SAMPLING
 from tensorprog.limits.gaussian import UndecidedLimit
 from tensorprog.limits.interpreter import Interpreter
 from tensorprog.limits.kernels import every_parameter
@@ -35,6 +35,7 @@ from tensorprog.readings.derive import proved_sizes
 Array = NDArray[np.float64]
 PATIENCE = 120.0
 NODES = 16  # of the Gauss–Legendre rule in t
+ROUGH = 8  # where the integrand is sampled, each t by itself, since factors are shared at one t
 STAR = "*"
 
 
@@ -73,21 +74,25 @@ def fluctuation(program: Program, data: ArrayLike, patience: float = PATIENCE) -
         raise UndecidedLimit("the integrand ⟨∇S(θ), ∇S(θ_t)⟩ has no positive limit at its leading power")
     given = symbol_values(interpreter, array)
 
-    def at(t: Array) -> tuple[Array, Array, int]:
-        result = Evaluation(interpreter.equations, {**given, COPIES: t}, deadline=deadline)(found.payload)
-        value, error, _ = np.broadcast_arrays(result.value, result.error, t)
-        return value, error, result.method
+    def at(t: Array | float) -> Estimate:
+        symbols = {**given, COPIES: t}
+        return Evaluation(interpreter.equations, symbols, deadline=deadline)(found.payload)
 
-    integrals = []
-    for count in (NODES // 2, NODES):
+    low, high = at(0.0), at(1.0)
+    sampled = METHODS[low.method] == SAMPLING
+    integrals, method = [], max(low.method, high.method)
+    for count in (ROUGH // 2, ROUGH) if sampled else (NODES // 2, NODES):
         places, weights = np.polynomial.legendre.leggauss(count)
-        values, errors, method = at((places + 1) / 2)
-        integrals.append((weights @ values / 2, weights @ errors / 2))
+        t = (places + 1) / 2
+        parts = [at(one) for one in t] if sampled else [at(t)]
+        values, errors = (
+            np.concatenate([np.broadcast_to(x, count // len(parts)) for x in column])
+            for column in zip(*((p.value, p.error) for p in parts), strict=True)
+        )
+        integrals.append((float(weights @ values) / 2, float(weights @ errors) / 2))
+        method = max(method, *(p.method for p in parts))
     (rough, _), (value, error) = integrals
-    ends, _, _ = at(np.array([0.0, 1.0]))
-    return Fluctuation(
-        found.power, float(value), float(error + abs(value - rough)), METHODS[method], (float(ends[0]), float(ends[1]))
-    )
+    return Fluctuation(found.power, value, error + abs(value - rough), METHODS[method], (low.value, high.value))
 
 
 def _mixed(both: Program, copies: dict[str, str]) -> set[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from cases import CASES
@@ -53,7 +55,7 @@ def check(case, d, points, width, samples):
     """Within three standard errors: fails by chance once in 370."""
     data = case.data(max(points) + 1)
     c = tp.correlation(case.trace(max(points) + 1), 0, d, points)
-    found = tp.fluctuation(c, data)
+    found = tp.fluctuation(c, data, patience=600)
     variance, error = sampled(c, data, found.power, width, samples)
     assert abs(variance - found.value) < 3 * error + found.error
     return found
@@ -70,6 +72,32 @@ def test_fluctuations_of_an_mlp(d, points, power):
 def test_fluctuations_of_the_kernel(name):
     (case,) = [case for case in CASES if case.name == name]
     assert check(case, 1, (0, 0), 2048, 1500).power == -1
+
+
+def test_fluctuations_of_a_residual_block():
+    """lim n² E[C^{0,2}²]; of erf the integrand is a closed form."""
+    assert check(smooth("resnet", depth=2), 2, (0, 0, 0), 1024, 4000).method == "closed form"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["resnet", "rnn"])
+def test_fluctuations_of_the_second_correlation(name):
+    """Two residual blocks, and a weight tied over three positions."""
+    assert check(smooth(name), 2, (0, 0, 0), 2048, 8000).power == -2
+
+
+@pytest.mark.long
+def test_a_sampled_integrand():
+    """Of tanh, products of four factors are sampled; the rule in t is coarser."""
+    (case,) = [case for case in CASES if case.name == "resnet"]
+    found = check(replace(case, options={**case.options, "depth": 2}), 2, (0, 0, 0), 2048, 4000)
+    assert found.method == "quasi-Monte Carlo"
+    assert 0 < found.error < found.value / 20
+
+
+def smooth(name, **options):
+    (case,) = [case for case in CASES if case.name == name]
+    return replace(case, options={**case.options, "phi": erf, **options})
 
 
 def test_the_two_copies_have_independent_names():
