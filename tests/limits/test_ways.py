@@ -177,7 +177,7 @@ def test_a_logarithm_is_not_decided_by_a_share():
 def dear(order):
     program, data = tied(order[1])
     (entry,) = bounds(program, [order])
-    return derive(program, [order], data=data, patience=150.0)[order], entry
+    return derive(program, [order], data=data, patience=300.0)[order], entry
 
 
 @pytest.mark.long
