@@ -63,7 +63,7 @@ class Entry:
     """The size class n^exponent (log n)^log_power of one C^{D,d}.
 
     A definite one, and one of definite power, has a `constant` with its error: the limit that `constant_of` names, at
-    the data it was taken at.
+    the data it was taken at; of the whole, or of a part that bounds it from below.
 
     `exponent` is None when the correlation vanishes identically; `log_power` is None for a factor n^{o(1)}.
     """
