@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import jsonschema
+import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
 SCHEMA = json.loads((DOCS / "report.schema.json").read_text(encoding="utf-8"))
@@ -77,3 +78,21 @@ def broken(found, *path, **changes):
         else:
             place[name] = value
     return copy
+
+
+def fixtures(make, name):
+    """A report, the folder it is saved in, and the page of that name: one for all tests of a session."""
+
+    @pytest.fixture(scope="session")
+    def report():
+        return make()
+
+    @pytest.fixture(scope="session")
+    def folder(report, tmp_path_factory):
+        return report.save(tmp_path_factory.mktemp("reports") / "new" / "folder")
+
+    @pytest.fixture(scope="session")
+    def page(folder):
+        return Page((folder / name).read_text(encoding="utf-8"))
+
+    return report, folder, page

@@ -2,21 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
 from report.linear.learned import learned
-from report.pages import Page
+from report.pages import fixtures
 
-
-@pytest.fixture(scope="session")
-def report():
-    return learned()
-
-
-@pytest.fixture(scope="session")
-def folder(report, tmp_path_factory):
-    return report.save(tmp_path_factory.mktemp("reports") / "new" / "folder")
-
-
-@pytest.fixture(scope="session")
-def page(folder):
-    return Page((folder / "linearity.html").read_text(encoding="utf-8"))
+report, folder, page = fixtures(learned, "linearity.html")
