@@ -69,6 +69,11 @@ class Outcome:
     contradicted: frozenset[str] = frozenset()
 
     @property
+    def kept(self) -> list[int]:
+        """Where the widths that are used stand among all."""
+        return [i for i, width in enumerate(self.widths) if width in self.used]
+
+    @property
     def medians(self) -> list[float]:
         return [float(np.median(values)) for values in self.samples]
 
@@ -86,9 +91,8 @@ class Outcome:
         law, v = self.prediction.law, self.verdict
         if law is None or v is None:
             return None
-        kept = [i for i, width in enumerate(self.widths) if width in self.used]
-        n, medians = np.array(self.used, dtype=np.float64), np.array(self.medians)[kept]
-        errors, gaps = np.array(self.median_errors)[kept] / medians, np.diff(np.log(n))
+        n, medians = np.array(self.used, dtype=np.float64), np.array(self.medians)[self.kept]
+        errors, gaps = np.array(self.median_errors)[self.kept] / medians, np.diff(np.log(n))
         slopes = np.diff(np.log(medians) - log_factor(law, n)) / gaps
         allowed = v.margin + 2 * np.hypot(errors[1:], errors[:-1]) / gaps
         off = np.flatnonzero(np.abs(slopes - float(law.power)) > allowed)

@@ -222,16 +222,17 @@ class _Assembly:
         when = {name: i for i, first in enumerate(self.sequence) for name in self.groups.get(first, [first])}
         self.read = set(targets)
         scalars: dict[str, None] = {}
+        sums = {name: draft for name, draft in drafts.items() if isinstance(draft, Sum)}
+        for total in sums.values():
+            scalars.update(dict.fromkeys(total.scalars))
+            self.read.update(operands(total.rest) if total.rest else ())
         for name, draft in drafts.items():
-            if isinstance(draft, Sum):
-                scalars.update(dict.fromkeys(draft.scalars))
-                self.read.update(operands(draft.rest) if draft.rest else ())
-            elif name not in members:
+            if not isinstance(draft, Sum) and name not in members:
                 self.read.update(operands(draft))
         scalars.update(dict.fromkeys(name for group in grams for name in group))
         self.places = {name: 1 + i for i, name in enumerate(scalars)}
         lists = [dict.fromkeys(order.pair(name)[1] for name in group) for group in grams]
-        lists += [dict.fromkeys(drafts[group[0]].vectors) for group in blends]  # type: ignore[union-attr]  # sums
+        lists += [dict.fromkeys(sums[group[0]].vectors) for group in blends]
         within: dict[str, list[int]] = {}
         for number, names in enumerate(lists):
             for name in names:

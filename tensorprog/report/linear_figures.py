@@ -182,9 +182,8 @@ def over_width(report: Linearity) -> str:
 
 
 def _curve(axes: Any, outcome: Outcome, color: str, marker: str) -> None:
-    p = outcome.prediction
-    kept = [i for i, width in enumerate(outcome.widths) if width in outcome.used]
-    widths = np.array(outcome.widths, dtype=np.float64)[kept]
+    p, kept = outcome.prediction, outcome.kept
+    widths = np.array(outcome.used, dtype=np.float64)
     values, errors = np.array(outcome.medians)[kept], np.nan_to_num(np.array(outcome.median_errors)[kept])
     text = f"ρ = {minus(p.rho)}:  {slope(outcome) or 'no slope'}"
     if p.law is None:

@@ -144,16 +144,18 @@ def _outcome(report: Linearity, outcome: Outcome) -> dict[str, Any]:
 
 
 def _claim(outcome: Outcome, claim: Claim) -> dict[str, Any]:
-    against = outcome.contradicts(claim)
-    return {"theorem": claim.theorem, "law": html_formula(words.claimed(claim)), "contradicted": against}
+    return {
+        "theorem": claim.theorem,
+        "law": html_formula(words.claimed(claim)),
+        "against": theorems.against(outcome, claim),
+        "stands": theorems.stands(outcome, claim),
+    }
 
 
 def _differing(report: Linearity, outcome: Outcome, claim: Claim) -> dict[str, Any]:
     return {
         **_outcome(report, outcome),
         "claim": _claim(outcome, claim),
-        "against": theorems.against(outcome, claim),
-        "stands": theorems.stands(outcome, claim),
     }
 
 

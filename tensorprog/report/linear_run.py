@@ -31,7 +31,7 @@ from tensorprog.passes.recipe import Recipe
 from tensorprog.program import Program
 from tensorprog.readings import check_request
 from tensorprog.report.linear_report import ZERO, Growth, Linearity
-from tensorprog.report.machine import blas, cpu, digest, versions
+from tensorprog.report.machine import digest, made_on
 from tensorprog.scaling.measure import check_counts, check_widths, check_workers, threads_of
 
 
@@ -104,7 +104,7 @@ def linearity(
     study = Study(program, array, targets, {"learning_rate": rate, **options}, steps=steps, widths=kept, **sizes)
     table = table_of(program, array, patience, progress)
     tables = {kappa: rescaled(table, ZERO, kappa) for kappa in dict.fromkeys(k for _, k in pairs)}
-    outcomes = [o for rho, kappa in pairs for o in study.outcomes(tables[kappa], rho, kappa)]
+    outcomes = tuple(o for rho, kappa in pairs for o in study.outcomes(tables[kappa], rho, kappa))
     grown = None
     if growth:
         outcome, curves = study.growth(tables[ZERO], growth, smaller)
@@ -133,18 +133,12 @@ def linearity(
         "patience": patience,
         "workers": workers,
         "threads": threads_of(workers),
-        "data_shape": list(array.shape),
-        "data_digest": digest(array),
         "targets_digest": digest(wanted),
-        "program_digest": program.digest,
-        "cpu": cpu(),
-        "versions": versions(),
-        "blas": list(blas()),
+        **made_on(program, array),
         "seconds": round(time.perf_counter() - start, 2),
         **(provenance or {}),
     }
-    made = tuple(outcomes)
-    return Linearity(program, array, wanted, tables, found, made, grown, learned, study.bounded, study.kink, run)
+    return Linearity(program, array, wanted, tables, found, outcomes, grown, learned, study.bounded, study.kink, run)
 
 
 def _check(samples: int | None, minutes: float | None, seed: int, margin: float, patience: float, growth: int) -> None:

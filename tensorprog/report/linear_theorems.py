@@ -36,7 +36,7 @@ def disagreement(report: Linearity) -> list[str]:
 def differing(report: Linearity) -> list[tuple[Outcome, Claim]]:
     """Deviations at κ = 0 for which a theorem, as quoted, says another size than what is derived.
 
-    After all steps; after one step, which alone can be definite, only those smaller than what is derived.
+    After all steps; after one step only those smaller than what is derived.
     """
     rows = [o for o in report.outcomes if o.prediction.quantity == "deviation" and not o.prediction.kappa]
     last = report.run["steps"]
@@ -50,7 +50,7 @@ def differing(report: Linearity) -> list[tuple[Outcome, Claim]]:
 
 
 def stronger(outcome: Outcome, claim: Claim) -> bool:
-    """Whether a claim says less than what is derived."""
+    """Whether a claim says a smaller size than what is derived."""
     return outcome.prediction.law is not None and claim.law < outcome.prediction.law
 
 

@@ -7,10 +7,25 @@ import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_info
+
+from tensorprog.program import Program
+
+
+def made_on(program: Program, data: NDArray[np.float64]) -> dict[str, Any]:
+    """What a report says of the program and the data, with digests of both, and of this machine."""
+    return {
+        "data_shape": data.shape,
+        "data_digest": digest(data),
+        "program_digest": program.digest,
+        "cpu": cpu(),
+        "versions": versions(),
+        "blas": blas(),
+    }
 
 
 def digest(array: NDArray[np.float64]) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorprog.program import Program
-from tensorprog.report.machine import blas, cpu, digest, versions
+from tensorprog.report.machine import made_on
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,4 @@ class Run:
     @staticmethod
     def of(program: Program, data: NDArray[np.float64], **settings: Any) -> Run:
         """A run of a program on data, with digests of both and what this machine says of itself."""
-        return Run(
-            data_shape=data.shape,
-            data_digest=digest(data),
-            program_digest=program.digest,
-            cpu=cpu(),
-            versions=versions(),
-            blas=blas(),
-            **settings,
-        )
+        return Run(**made_on(program, data), **settings)
