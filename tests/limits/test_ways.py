@@ -162,6 +162,19 @@ def test_a_share_below_the_bound_decides_nothing(monkeypatch):
     assert kept.derivation.steps[0].rule.startswith("no limit of ‖C^{1,1}‖²: it takes longer")
 
 
+def test_along_its_own_gradient_a_share_is_whole(monkeypatch):
+    """|∇_v F·∇_v F|/‖∇_v F‖ = ‖∇_v F‖: the square of that constant is the one of the share."""
+    program, data = tied(0)
+    (entry,) = bounds(program, [(1, 0)])
+    found = [way for way in ways(program, entry) if not way.both and "_v" in way.shown]
+    along, share = ([way for way in found if (way.ray is not None) is wanted] for wanted in (True, False))
+    constants = []
+    for kept in (along, share):
+        monkeypatch.setattr(definite, "ways", lambda *_, kept=kept: iter(kept))
+        constants.append(decided(program, entry, Fraction(0), data, 90.0).constant)
+    assert constants[0] ** 2 == pytest.approx(constants[1], rel=1e-9)
+
+
 def test_a_logarithm_is_not_decided_by_a_share():
     program, data = tied(1)
     (entry,) = bounds(program, [(1, 1)])
