@@ -96,10 +96,25 @@ def decided(program: Program, entry: Entry, kappa: Fraction, data: Array, patien
     """The entry, definite where its limit can be taken at these data."""
     if entry.exponent is None:
         return entry
+    reasons: list[str] = []
+    try:
+        known = _tried(program, entry, kappa, data, patience, reasons)
+    except UndecidedLimit as error:
+        known = None
+        reasons.append(str(error))
+    if known is not None:
+        return known
+    return _with_step(entry, Step(reasons[0], name_of(entry), "", (str(entry),), str(entry)))
+
+
+def _tried(
+    program: Program, entry: Entry, kappa: Fraction, data: Array, patience: float, reasons: list[str]
+) -> Entry | None:
+    """The entry by the first way that decides it; what the others came to is added to `reasons`."""
+    assert entry.exponent is not None
     deadline = time.monotonic() + patience
     shift = kappa * (entry.D + entry.d - 1)
     bound = entry.exponent - shift
-    reasons: list[str] = []
     late = False
     for way in ways(program, entry):
         if late and way.part < 1:
@@ -124,7 +139,7 @@ def decided(program: Program, entry: Entry, kappa: Fraction, data: Array, patien
         if way.both or found == bound:
             return _known(entry, told, what, number, found + shift, way.both)
         reasons.append(f"{told}, below the bound")
-    return _with_step(entry, Step(reasons[0], name_of(entry), "", (str(entry),), str(entry)))
+    return None
 
 
 def _known(entry: Entry, told: str, what: str, number: Estimate, exponent: Fraction, both: bool) -> Entry:

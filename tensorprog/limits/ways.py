@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
 
+from tensorprog.errors import ProgramError
+from tensorprog.limits.gaussian import UndecidedLimit
 from tensorprog.limits.kernels import every_parameter
 from tensorprog.passes import correlation
 from tensorprog.passes.correlation import inner_product, norm_share, slot_along_gradient, squared_norm
@@ -52,7 +54,10 @@ class Way:
 
 
 def ways(program: Program, entry: Entry) -> Iterator[Way]:
-    """Ways to decide an entry of a table of bounds, to be tried in turn."""
+    """Ways to decide an entry of a table of bounds, to be tried in turn.
+
+    Ends with an UndecidedLimit where a gradient by all Gaussians, frozen ones too, is no program.
+    """
     name = name_of(entry)
     if entry.D == 2:
         yield from _hessians(program, entry, name)
@@ -61,7 +66,10 @@ def ways(program: Program, entry: Entry) -> Iterator[Way]:
     else:
         scalar = correlation(program, 0, entry.d, entry.points)
         if is_odd(scalar):
-            yield from _fluctuations(program, scalar, entry, name)
+            try:
+                yield from _fluctuations(program, scalar, entry, name)
+            except ProgramError as error:
+                raise UndecidedLimit(f"{name} has no gradient: {error}") from None
         else:
             yield Way(name, "the limit is not zero", scalar, both=True)
 

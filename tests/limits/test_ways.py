@@ -175,6 +175,18 @@ def test_along_its_own_gradient_a_share_is_whole(monkeypatch):
     assert constants[0] ** 2 == pytest.approx(constants[1], rel=1e-9)
 
 
+def test_a_gradient_that_is_no_program_leaves_the_bound():
+    """By the frozen Gaussians of a factor of the data, the gradient maps back to the data dimension."""
+
+    def net(x):
+        factor = tp.readout("q", tp.erf(tp.linear("G", x, trainable=False)), trainable=False)
+        return tp.mean(tp.erf(tp.linear("V", factor * x)) * tp.linear("V", x))
+
+    table = derive(tp.trace(net, inputs=1), [(0, 0)], data=np.ones((1, 3)), patience=90.0)
+    assert (table[0, 0].status, table[0, 0].exponent) == ("upper bound", 0)
+    assert "C^{0,0} has no gradient: node 'new' maps back" in table[0, 0].derivation.steps[0].rule
+
+
 def test_a_logarithm_is_not_decided_by_a_share():
     program, data = tied(1)
     (entry,) = bounds(program, [(1, 1)])
