@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tensorprog.functions import Function
-from tensorprog.limits.expectations import METHODS, expectation
+from tensorprog.limits.expectations import METHODS, average
 from tensorprog.limits.expectations import Expectation as Average
 from tensorprog.limits.gaussian import in_time
 from tensorprog.limits.nested import Coordinates
@@ -188,15 +188,11 @@ class Evaluation:
         moved = [p.value for p in inputs]
         if signs is not None:
             moved = [p.value + s * p.whole_error for p, s in zip(inputs, signs, strict=True)]
-        shape = np.broadcast_shapes(*(np.shape(x) for x in moved))
-        covariance = np.zeros((*shape, len(means), len(means)))
-        pairs = [(i, j) for i in range(size) for j in range(i + 1)]
-        for (i, j), x in zip(pairs, moved, strict=False):
-            covariance[..., i, j] = covariance[..., j, i] = x
-        mean = None
-        if any(np.any(p.value) for p in means):
-            mean = np.stack([np.broadcast_to(x, shape) for x in moved[len(entries) :]], axis=-1)
-        return expectation(factors, covariance, mean, points=self.points, memory=memory)
+        arrays = [np.asarray(x) for x in moved]
+        shape = np.broadcast_shapes(*(x.shape for x in arrays))
+        pairs = [(j, i) for i in range(size) for j in range(i + 1)]
+        covariance = {**{(j, i): np.zeros(()) for i in range(size, len(means)) for j in range(i + 1)}, **dict(zip(pairs, arrays[: len(pairs)], strict=True))}
+        return average(factors, shape, covariance, arrays[len(entries) :], self.points, memory)
 
 
 def _plain(array: Array) -> Any:

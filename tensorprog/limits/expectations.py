@@ -5,8 +5,9 @@ Kinked functions are differentiated almost everywhere: the point mass of relu'' 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations_with_replacement
 from math import prod
 from typing import Any
 
@@ -28,6 +29,8 @@ CLOSED, QUADRATURE, SAMPLING = METHODS = ("closed form", "quadrature", "quasi-Mo
 BLOCK = 2**15
 NEGATIVE = 1e-12
 LARGE = 1e140
+Entries = dict[tuple[int, int], Array]
+"""Covariances of coordinates (i, j), i ≤ j."""
 
 
 @dataclass(frozen=True)
@@ -79,44 +82,60 @@ def expectation(
     centre = None if mean is None else np.asarray(mean, dtype=float)
     if centre is not None and centre.shape[-1:] != (size,):
         raise DataError(f"a mean of shape {centre.shape} for a covariance of shape {covariance.shape}; give (..., k)")
-    if centre is not None and not centre.any():
-        centre = None
     shape = np.broadcast_shapes(covariance.shape[:-2], () if centre is None else centre.shape[:-1])
+    entries = {pair: covariance[..., *pair] for pair in combinations_with_replacement(range(size), 2)}
+    means = None if centre is None else [centre[..., i] for i in range(size)]
+    return average(factors, shape, entries, means, points, memory, method)
+
+
+def average(
+    factors: Sequence[Factor],
+    shape: tuple[int, ...],
+    entries: Mapping[tuple[int, int], Array],
+    means: Sequence[Array] | None = None,
+    points: int = 2**14,
+    memory: Memory | None = None,
+    method: str | None = None,
+) -> Expectation:
+    """`expectation` by entries (i, j), i ≤ j, of the covariance, and of the mean; `shape` is theirs when broadcast.
+
+    A closed form reads them as they are: what depends on the rows of a matrix only is computed once for a row.
+    """
+    if means is not None and not any(x.any() for x in means):
+        means = None
     used = sorted({i for _, _, arguments in factors for i in arguments})
     renamed = [(f, order, tuple(used.index(i) for i in arguments)) for f, order, arguments in factors]
-    if centre is None and vanishes(renamed) and method in (None, CLOSED):
+    if means is None and vanishes(renamed) and method in (None, CLOSED):
         return Expectation(np.zeros(shape), np.zeros(shape), CLOSED)
-    flat = np.broadcast_to(covariance, (*shape, size, size)).reshape(prod(shape), size, size)
-    means = None if centre is None else np.broadcast_to(centre, (*shape, size)).reshape(prod(shape), size)
     if not used:
         constant = float(product(factors, []))
         return Expectation(np.full(shape, constant), np.full(shape, EPS * abs(constant)), CLOSED)
-    task = _Task(renamed, len(used), centre is None, points, method, {} if memory is None else memory)
-    whole = _Parts(len(flat))
-    for some in blocks(len(flat), BLOCK):
-        entries = {(i, j): flat[some, p, q].copy() for i, p in enumerate(used) for j, q in enumerate(used) if i <= j}
-        centres = None if means is None else means[some][:, used]
-        _check_numbers(entries, centres, bool(kinks(renamed, len(used))))
-        whole.put(some, task.run(entries, centres))
-    deviations = None if whole.deviations is None else whole.deviations.reshape(*shape, SCRAMBLINGS)
-    return Expectation(whole.value.reshape(shape), whole.error.reshape(shape), METHODS[whole.rank], deviations)
+    task = _Task(renamed, len(used), means is None, points, method, {} if memory is None else memory)
+    pairs = combinations_with_replacement(range(len(used)), 2)
+    read = {(i, j): np.atleast_1d(entries[used[i], used[j]]) for i, j in pairs}
+    centres = None if means is None else [np.atleast_1d(means[i]) for i in used]
+    read = _checked(read, centres, bool(kinks(renamed, len(used))))
+    part = task.run(read, centres, shape or (1,))
+    deviations = None if part.deviations is None else part.deviations.reshape(*shape, SCRAMBLINGS)
+    return Expectation(part.value.reshape(shape), part.error.reshape(shape), METHODS[part.rank], deviations)
 
 
-def _check_numbers(entries: dict[tuple[int, int], Array], centres: Array | None, kinked: bool) -> None:
+def _checked(entries: Entries, centres: Sequence[Array] | None, kinked: bool) -> Entries:
     """Numbers that can be computed with; variances that are negative by rounding become 0."""
-    arrays = [*entries.values(), *([] if centres is None else [centres])]
-    sizes = [float(np.abs(x).max(initial=0)) for x in arrays]
+    sizes = [max(float(x.max(initial=0)), -float(x.min(initial=0))) for x in (*entries.values(), *(centres or ()))]
     if not all(size < LARGE for size in sizes):
         raise DataError(f"a covariance or mean has entries that are not finite, or not below {LARGE:g}")
+    result = dict(entries)
     for (i, j), value in entries.items():
         if i != j:
             continue
         if (value < 0).any():
             if value.min() < -NEGATIVE * max(sizes):
                 raise DataError(f"coordinate {i} has the variance {value.min():.3g}; variances are not negative")
-            np.maximum(value, 0, out=value)
+            result[i, i] = np.maximum(value, 0)
         if kinked and ((value > 0) & (value < 1 / LARGE)).any():
             raise DataError(f"coordinate {i} has a variance below {1 / LARGE:g}, not 0; scale the arguments of kinks")
+    return result
 
 
 @dataclass
@@ -155,13 +174,25 @@ class _Task:
     method: str | None
     memory: Memory
 
-    def run(self, entries: dict[tuple[int, int], Array], means: Array | None) -> _Part:
+    def run(self, entries: Entries, means: Sequence[Array] | None, shape: tuple[int, ...]) -> _Part:
+        """All elements: in the shapes they come in where they have a closed form, otherwise in blocks of a flat array."""
+        varying = all(entries[i, i].all() for i in range(self.size))
+        if varying and (terms := self.terms()) is not None:
+            return self.close(terms, entries, means, shape)
+        whole = _Parts(prod(shape))
+        flat = {pair: np.broadcast_to(x, shape).reshape(-1) for pair, x in entries.items()}
+        centres = None if means is None else np.stack([np.broadcast_to(x, shape).reshape(-1) for x in means], axis=-1)
+        for some in blocks(prod(shape), BLOCK):
+            here = {pair: x[some] for pair, x in flat.items()}
+            whole.put(some, self.apart(here, None if centres is None else centres[some]))
+        return whole
+
+    def apart(self, entries: Entries, means: Array | None) -> _Part:
         """Elements with constant coordinates apart from the others."""
-        count = len(entries[0, 0])
         variances = [entries[i, i] for i in range(self.size)]
         if all(v.all() for v in variances):
             return self.vary(entries, means)
-        whole = _Parts(count)
+        whole = _Parts(len(entries[0, 0]))
         constant = np.stack([v == 0 for v in variances], -1)
         for pattern in np.unique(constant, axis=0):
             some = (constant == pattern).all(-1)
@@ -170,7 +201,7 @@ class _Task:
             whole.put(some, self.fix(part, here, set(np.flatnonzero(pattern).tolist())))
         return whole
 
-    def fix(self, entries: dict[tuple[int, int], Array], means: Array | None, fixed: set[int]) -> _Part:
+    def fix(self, entries: Entries, means: Array | None, fixed: set[int]) -> _Part:
         """With factors of fixed coordinates taken at the mean, and the others averaged."""
         count = len(entries[0, 0])
         centres = np.zeros((count, self.size)) if means is None else means
@@ -190,20 +221,26 @@ class _Task:
         deviations = None if found.deviations is None else constant[:, None] * found.deviations
         return _Part(value, error + EPS * len(known) * np.abs(value), found.rank, deviations)
 
-    def vary(self, entries: dict[tuple[int, int], Array], means: Array | None) -> _Part:
+    def vary(self, entries: Entries, means: Array | None) -> _Part:
         """By the first method that knows these factors."""
+        if (terms := self.terms()) is None:
+            return self.integrate(entries, means)
+        return self.close(terms, entries, None if means is None else list(means.T), entries[0, 0].shape)
+
+    def terms(self) -> tuple[Atom, ...] | None:
+        """The product as a sum of atoms with a closed form, None where it is none; of factors that can be averaged."""
         singular = [f.spec for f, _, _ in self.factors if not f.regular]
         if singular:
             raise ExpressionError(f"{singular[0]} is singular: it has no average over a Gaussian argument that varies")
-        terms = terms_of(self.factors, self.size, means is None) if self.method in (None, CLOSED) else None
-        if terms is not None:
-            return self.close(terms, entries, means)
-        if self.method == CLOSED:
+        found = terms_of(self.factors, self.size, self.centred) if self.method in (None, CLOSED) else None
+        if found is None and self.method == CLOSED:
             raise ExpressionError(f"no closed form is known for the average of {_shown(self.factors)}")
-        return self.integrate(entries, means)
+        return found
 
-    def close(self, terms: tuple[Atom, ...], entries: dict[tuple[int, int], Array], means: Array | None) -> _Part:
-        mean = None if means is None else dict(enumerate(means.T))
+    def close(
+        self, terms: tuple[Atom, ...], entries: Entries, means: Sequence[Array] | None, shape: tuple[int, ...]
+    ) -> _Part:
+        mean = None if means is None else dict(enumerate(means))
         with np.errstate(over="ignore", invalid="ignore"):
             value, error = closed_form(terms, Law(range(self.size), lambda i, j: entries[i, j], mean))
         if not np.isfinite(error).all():
@@ -211,10 +248,9 @@ class _Task:
                 np.nan_to_num(value, nan=np.inf, posinf=np.inf),
                 np.nan_to_num(error, nan=np.inf, posinf=np.inf),
             )
-        count = len(entries[0, 0])
-        return _Part(np.broadcast_to(value, (count,)), np.broadcast_to(error, (count,)))
+        return _Part(np.broadcast_to(value, shape), np.broadcast_to(error, shape))
 
-    def integrate(self, entries: dict[tuple[int, int], Array], means: Array | None) -> _Part:
+    def integrate(self, entries: Entries, means: Array | None) -> _Part:
         """By quadrature or sampling, elements of one rank and of standard deviations within one octave at a time."""
         count = len(entries[0, 0])
         covariance = np.empty((count, self.size, self.size))

@@ -21,6 +21,7 @@ from tensorprog.functions.base import Array
 from tensorprog.limits.atoms import Widths
 
 SPLITTER = 2.0**27 + 1
+SMALLEST = float(np.nextafter(0, 1))
 Sized = tuple[Array, Array]
 ZERO: Sized = (np.zeros(()), np.zeros(()))
 ONE: Sized = (np.ones(()), np.ones(()))
@@ -98,7 +99,7 @@ class Law:
         def entries(j: int, k: int) -> Array:
             value = s * self.entry(j, k)
             if i not in (j, k):
-                value += 2 * minor(self.entry(j, k), self.entry(i, i), self.entry(i, j), self.entry(i, k))
+                value = value + 2 * minor(self.entry(j, k), self.entry(i, i), self.entry(i, j), self.entry(i, k))
             return quotient(np.maximum(value, 0) if j == k else value, spread)
 
         weight = quotient(np.asarray(2 / sqrt(pi)), np.sqrt(spread))
@@ -179,10 +180,12 @@ class Law:
         if s or t:
             rest += (2 * t) * x
             rest += (2 * s) * y + s * t
-        np.maximum(rest, 0, out=rest)
-        value = np.arctan2(2 * both, np.sqrt(rest))
-        value *= 2 / pi
-        return np.asarray(value)
+        np.maximum(rest, SMALLEST, out=rest)  # so that ±1 is met where nothing is left, and 0/0 is 0
+        np.sqrt(rest, out=rest)
+        np.divide(2 * both, rest, out=rest)
+        np.arctan(rest, out=rest)
+        rest *= 2 / pi
+        return rest
 
 
 def added(parts: list[Sized]) -> Sized:
