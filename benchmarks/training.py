@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import resource
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from math import pi, sqrt
 from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,7 +67,13 @@ def one_sample(width: int) -> tuple[float, float]:
     program = trained()
     start = time.perf_counter()
     tp.sample(program, DATA, width, 1, 0, "exact")
-    return time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return time.perf_counter() - start, peak()
+
+
+def peak() -> float:
+    """Most GiB this process has had in use; what getrusage tells may be its parent's."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 2**20
 
 
 def best(task: Callable[[], object]) -> float:

@@ -7,6 +7,7 @@ elsewhere; more are orthant probabilities without a formula.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import pi, prod, sqrt
 
 import numpy as np
@@ -21,7 +22,8 @@ ROUNDINGS = 16
 MAX_TERMS = 2000
 
 
-def terms_of(factors: Sequence[Factor], size: int, centred: bool) -> tuple[Atom, ...] | None:
+@lru_cache(maxsize=2**10)
+def terms_of(factors: tuple[Factor, ...], size: int, centred: bool) -> tuple[Atom, ...] | None:
     """The product as a sum of atoms whose averages are known; None where it is no such sum."""
     sums: list[list[Atom]] = []
     for function, order, arguments in factors:

@@ -190,8 +190,9 @@ class Evaluation:
             moved = [p.value + s * p.whole_error for p, s in zip(inputs, signs, strict=True)]
         arrays = [np.asarray(x) for x in moved]
         shape = np.broadcast_shapes(*(x.shape for x in arrays))
-        pairs = [(j, i) for i in range(size) for j in range(i + 1)]
-        covariance = {**{(j, i): np.zeros(()) for i in range(size, len(means)) for j in range(i + 1)}, **dict(zip(pairs, arrays[: len(pairs)], strict=True))}
+        pairs = [(j, i) for i in range(len(means)) for j in range(i + 1)]
+        constant = [np.zeros(())] * (len(pairs) - len(entries))  # the coordinates behind the Gaussians
+        covariance = dict(zip(pairs, [*arrays[: len(entries)], *constant], strict=True))
         return average(factors, shape, covariance, arrays[len(entries) :], self.points, memory)
 
 

@@ -175,7 +175,7 @@ class _Task:
     memory: Memory
 
     def run(self, entries: Entries, means: Sequence[Array] | None, shape: tuple[int, ...]) -> _Part:
-        """All elements: in the shapes they come in where they have a closed form, otherwise in blocks of a flat array."""
+        """All elements: in the shapes they come in where a closed form is known, otherwise in blocks of a flat array."""
         varying = all(entries[i, i].all() for i in range(self.size))
         if varying and (terms := self.terms()) is not None:
             return self.close(terms, entries, means, shape)
@@ -232,7 +232,7 @@ class _Task:
         singular = [f.spec for f, _, _ in self.factors if not f.regular]
         if singular:
             raise ExpressionError(f"{singular[0]} is singular: it has no average over a Gaussian argument that varies")
-        found = terms_of(self.factors, self.size, self.centred) if self.method in (None, CLOSED) else None
+        found = terms_of(tuple(self.factors), self.size, self.centred) if self.method in (None, CLOSED) else None
         if found is None and self.method == CLOSED:
             raise ExpressionError(f"no closed form is known for the average of {_shown(self.factors)}")
         return found

@@ -24,7 +24,7 @@ from tensorprog.readings.team import Team, blas, cores
 
 Array = NDArray[np.float64]
 KINDS = ("nngp", "ntk")
-BLOCK = 2**16  # entries of the matrix that one thread computes at a time
+BLOCK = 2**17  # entries of the matrix that one thread computes at a time
 
 
 def kernel(program: Program, X: ArrayLike, X2: ArrayLike | None = None, which: str = "ntk") -> Array:

@@ -7,7 +7,8 @@ multiplied so far with W Q_X, and orthonormal Q_U of those multiplied by Wᵀ wi
     W q = Q_U (Wᵀ Q_U)ᵀ q + (1 - Q_U Q_Uᵀ) g,   g ~ N(0, s² 1) fresh,    W x = (W Q_X) a + r W q,
 
 and the same for Wᵀ, with the same s², the variance of an entry of W whichever side is multiplied. A vector in the span
-of earlier ones draws nothing. Cost O(n k) for a product after k others, memory O(n k).
+of earlier ones draws nothing. Cost O(n k) for a product after k others, memory O(n k). Vectors that are multiplied
+together pass through the basis together, but for the second orthogonalisation.
 
 A span is full when k reaches its dimension; whatever is left of a vector then is rounding, and is dropped.
 """
@@ -55,21 +56,6 @@ class Span:
     def images(self) -> Array:
         return self.products[:, : self.count]
 
-    def split(self, x: Array) -> tuple[Array, Array]:
-        """Coefficients (batch, count) of x in the basis, and what is left of it; orthogonalised twice."""
-        coefficients = np.zeros((len(x), self.count), x.dtype)
-        rest = x
-        for _ in range(2):
-            part = (self.basis @ rest[:, :, None])[:, :, 0]
-            rest = rest - (part[:, None, :] @ self.basis)[:, 0]
-            coefficients += part
-        return coefficients, rest
-
-    def add(self, vector: Array, product: Array) -> None:
-        self.vectors[:, self.count] = vector
-        self.products[:, self.count] = product
-        self.count += 1
-
 
 class Revealed:
     """One matrix of a batch of samples; `multiply` gives W x or Wᵀ x.
@@ -106,39 +92,59 @@ class Revealed:
             span.count = 0
 
     def multiply(self, vectors: Sequence[Array], transpose: bool, names: Sequence[str]) -> list[Array]:
-        """The product with each vector (batch, N), one after the other; `names` are the nodes of the products."""
+        """The product with each vector (batch, N); `names` are the nodes of the products."""
         own, other = self.spans[transpose], self.spans[not transpose]
         own.reserve(len(vectors))
-        whole = [np.broadcast_to(x, (self.batch, x.shape[-1])) for x in vectors]
-        return [self._product(own, other, x, name) for x, name in zip(whole, names, strict=True)]
+        known = own.count
+        x = np.stack([np.broadcast_to(v, (self.batch, v.shape[-1])) for v in vectors], axis=1)
+        coefficients, new = self._split(own, x)
+        if new:
+            drawn = coefficients[:, new, range(known, own.count)] > 0  # elsewhere the vector is 0, and its product
+            fresh = self._fresh(own, other, own.basis[:, known:], [names[j] for j in new])
+            np.multiply(fresh, drawn[:, :, None], out=own.products[:, known : own.count])
+        products = coefficients @ own.images
+        return [products[:, j] for j in range(len(vectors))]
 
     def normals(self, name: str, target: Array) -> None:
         """Fresh normals for a product: a stream of its own for each node, and each time that it is computed."""
         self.computed[name] += 1
         self.draw(name, self.computed[name] - 1, target)
 
-    def _product(self, own: Span, other: Span, x: Array, name: str) -> Array:
-        size = np.sqrt(np.vecdot(x, x))
-        coefficients, rest = own.split(x)
-        length = np.sqrt(np.vecdot(rest, rest))
-        fresh = length > self.dependent * size
-        known: Array = (coefficients[:, None, :] @ own.images)[:, 0]
-        if not fresh.any():
-            return known
-        scale = np.where(fresh, length, 0)
-        q = rest * np.where(fresh, 1 / np.where(fresh, length, 1), 0)[:, None]
-        product = self._fresh(own, other, q, name)
-        product *= fresh[:, None]
-        own.add(q, product)
-        return known + scale[:, None] * product
+    def _split(self, own: Span, x: Array) -> tuple[Array, list[int]]:
+        """Coefficients (batch, vectors, basis) of x, once the basis is completed, and which vectors completed it.
 
-    def _fresh(self, own: Span, other: Span, q: Array, name: str) -> Array:
-        """W q for a q orthogonal to all earlier ones."""
-        g = np.empty((self.batch, own.products.shape[2]), q.dtype)
-        self.normals(name, g)
+        Every vector is orthogonalised twice: first against what is known, for all vectors together, and against what
+        those before it have added; then against all of that again.
+        """
+        known, number = own.count, x.shape[1]
+        coefficients = np.zeros((len(x), number, known + number), x.dtype)
+        coefficients[:, :, :known] = x @ own.basis.swapaxes(1, 2)
+        rest = x - coefficients[:, :, :known] @ own.basis
+        smallest = self.dependent * np.sqrt(np.vecdot(x, x))
+        new: list[int] = []
+        for j in range(number):
+            row = rest[:, j]
+            for start in (known, 0) if new else (0,):
+                basis = own.basis[:, start:]
+                part = (basis @ row[:, :, None])[:, :, 0]
+                row -= (part[:, None, :] @ basis)[:, 0]
+                coefficients[:, j, start : own.count] += part
+            length = np.sqrt(np.vecdot(row, row))
+            fresh = length > smallest[:, j]
+            if fresh.any():
+                coefficients[:, j, own.count] = np.where(fresh, length, 0)
+                own.vectors[:, own.count] = row * np.where(fresh, 1 / np.where(fresh, length, 1), 0)[:, None]
+                own.count += 1
+                new.append(j)
+        return coefficients[:, :, : own.count], new
+
+    def _fresh(self, own: Span, other: Span, q: Array, names: Sequence[str]) -> Array:
+        """W q for vectors q (batch, vectors, N), orthonormal and orthogonal to all earlier ones, or 0."""
+        g = np.empty((*q.shape[:2], own.products.shape[2]), q.dtype)
+        for j, name in enumerate(names):
+            self.normals(name, g[:, j])
         g *= q.dtype.type(self.std)
-        if not other.count:
-            return g
-        seen = (other.images @ q[:, :, None])[:, :, 0] - (other.basis @ g[:, :, None])[:, :, 0]
-        fresh: Array = g + (seen[:, None, :] @ other.basis)[:, 0]
-        return fresh
+        if other.count:
+            seen = q @ other.images.swapaxes(1, 2) - g @ other.basis.swapaxes(1, 2)
+            g += seen @ other.basis
+        return g

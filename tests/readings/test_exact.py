@@ -72,24 +72,22 @@ def test_blocks_and_threads_have_the_same_law(case, monkeypatch):
 # -- mutants: each fails at the width and with the samples stated
 
 
-def without_projection(self, own, other, q, name):
+def without_projection(self, own, other, q, names):
     """No (1 - Q_U Q_Uᵀ) before the fresh Gaussians."""
-    g = np.empty((self.batch, own.products.shape[2]))
-    self.normals(name, g)
-    seen = (other.images @ q[:, :, None])[:, :, 0]
-    return g * self.std + (seen[:, None, :] @ other.basis)[:, 0]
+    g = np.empty((*q.shape[:2], own.products.shape[2]))
+    for j, name in enumerate(names):
+        self.normals(name, g[:, j])
+    return g * self.std + q @ other.images.swapaxes(1, 2) @ other.basis
 
 
-def one_stream(self, own, other, q, name):
+def one_stream(self, own, other, q, names):
     """The k-th products with W and with Wᵀ draw from one stream."""
-    places = self.draw.args[4]
-    g = np.empty((self.batch, own.products.shape[2]))
-    self.draw(list(places)[own.count], 0, g)
+    places = list(self.draw.args[4])
+    g = np.empty((*q.shape[:2], own.products.shape[2]))
+    for j in range(len(names)):
+        self.draw(places[own.count - len(names) + j], 0, g[:, j])
     g *= self.std
-    if not other.count:
-        return g
-    seen = (other.images @ q[:, :, None])[:, :, 0] - (other.basis @ g[:, :, None])[:, :, 0]
-    return g + (seen[:, None, :] @ other.basis)[:, 0]
+    return g + (q @ other.images.swapaxes(1, 2) - g @ other.basis.swapaxes(1, 2)) @ other.basis
 
 
 def mutant_values(case, width, samples, monkeypatch, attribute, replacement):
@@ -154,11 +152,11 @@ def test_unequal_widths_keep_the_variance_of_the_weight(monkeypatch):
 
     fresh = Revealed._fresh
 
-    def own_fan_in(self, own, other, q, name):
+    def own_fan_in(self, own, other, q, names):
         back = own is self.spans[1]
         ratio = np.sqrt(own.products.shape[2] / own.vectors.shape[2]) if back else 1.0
         self.std *= ratio
-        found = fresh(self, own, other, q, name)
+        found = fresh(self, own, other, q, names)
         self.std /= ratio
         return found
 
