@@ -71,9 +71,9 @@ def one_sample(width: int) -> tuple[float, float]:
 
 
 def peak() -> float:
-    """Most GiB this process has had in use; what getrusage tells may be its parent's."""
-    status = Path("/proc/self/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) / 2**20
+    """Most GiB this process has had in use, on Linux; what getrusage tells may be its parent's."""
+    status = Path("/proc/self/status")
+    return int(status.read_text().split("VmHWM:")[1].split()[0]) / 2**20 if status.exists() else float("nan")
 
 
 def best(task: Callable[[], object]) -> float:

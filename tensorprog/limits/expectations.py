@@ -175,7 +175,7 @@ class _Task:
     memory: Memory
 
     def run(self, entries: Entries, means: Sequence[Array] | None, shape: tuple[int, ...]) -> _Part:
-        """All elements: in the shapes they come in where a closed form is known, otherwise in blocks of a flat array."""
+        """All elements: in the shapes they come in where a closed form is known, otherwise in flat blocks."""
         varying = all(entries[i, i].all() for i in range(self.size))
         if varying and (terms := self.terms()) is not None:
             return self.close(terms, entries, means, shape)
