@@ -27,13 +27,12 @@ The version grows whenever a reader of the old one could misunderstand the new o
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
-from fractions import Fraction
-from typing import Any, NoReturn, TypeVar
+from typing import Any
 
-from tensorprog.errors import ExpressionError, ProgramError, TensorProgramError
+from tensorprog.errors import ExpressionError, ProgramError
 from tensorprog.functions import parse_function
+from tensorprog.program.fields import Fields, load, shown
 from tensorprog.program.instructions import (
     Apply,
     Constant,
@@ -47,16 +46,12 @@ from tensorprog.program.instructions import (
     Parameter,
 )
 from tensorprog.program.program import Program, Slot
-from tensorprog.program.text import read_fraction, read_side
-from tensorprog.program.types import Coefficient, Width
+from tensorprog.program.types import Coefficient
 
 FORMAT = "tensorprog program"
 VERSION = 1
-LARGEST = 10**9
 
 Object = dict[str, Any]
-T = TypeVar("T")
-
 
 # -- writing
 
@@ -115,142 +110,52 @@ def program_from_json(text: str | bytes) -> Program:
     Raises ExpressionError when the text is no JSON or not of this format, ProgramError when the program is not well
     formed.
     """
-    try:
-        content = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
-    except json.JSONDecodeError as error:
-        raise ExpressionError(
-            f"line {error.lineno}, column {error.colno}: no JSON ({error.msg}); pass what Program.to_json wrote"
-        ) from None
-    except TensorProgramError:
-        raise
-    except (RecursionError, UnicodeDecodeError, ValueError, TypeError) as error:
-        raise ExpressionError(f"no JSON of a program ({error}); pass what Program.to_json wrote") from None
-    return from_object(content)
+    return from_object(load(text))
 
 
 def from_object(content: object) -> Program:
     """The program of an object made by `to_object`; errors as `program_from_json`."""
-    found = _Object(content, "the program")
+    found = Fields(content, "the program")
     kind, version = found.raw("format"), found.raw("version")
     if kind != FORMAT:
-        raise ExpressionError(f"the program has format {_shown(kind)}, not {FORMAT!r}; pass what Program.to_json wrote")
+        raise ExpressionError(f"the program has format {shown(kind)}, not {FORMAT!r}; pass what Program.to_json wrote")
     if version != VERSION or isinstance(version, bool | float):
         raise ExpressionError(
-            f"the program has version {_shown(version)}, this library reads version {VERSION}; "
+            f"the program has version {shown(version)}, this library reads version {VERSION}; "
             "write it anew with Program.to_json, or use the library's version that wrote it"
         )
     nodes: dict[str, Instruction] = {}
     for place, item in enumerate(found.listed("nodes")):
-        name, instruction = _node(_Object(item, f"node number {place}"))
+        name, instruction = _node(Fields(item, f"node number {place}"))
         if name in nodes:
             raise ProgramError(f"node {name!r} is defined twice, again as number {place}; give it another name")
         nodes[name] = instruction
-    labels = _Object(found.raw("outputs"), "outputs")
+    labels = Fields(found.raw("outputs"), "outputs")
     outputs = {label: labels.text(label) for label in labels.fields}
-    slots = [_slot(_Object(item, f"slot number {place}"), nodes) for place, item in enumerate(found.listed("slots"))]
+    slots = [_slot(Fields(item, f"slot number {place}"), nodes) for place, item in enumerate(found.listed("slots"))]
     found.finish()
     return Program(nodes, outputs, slots)
 
 
-class _Object:
-    """A JSON object whose fields are taken one by one, checked; `where` says what it is in messages."""
-
-    def __init__(self, content: object, where: str) -> None:
-        self.where = where
-        if not isinstance(content, Mapping) or not all(isinstance(key, str) for key in content):
-            raise ExpressionError(f"{where} is {_shown(content)}, not an object; pass what Program.to_json wrote")
-        self.fields: Mapping[str, object] = content
-        self.taken: set[str] = set()
-
-    def has(self, field: str) -> bool:
-        return field in self.fields
-
-    def raw(self, field: str) -> object:
-        if field not in self.fields:
-            present = ", ".join(map(_shown, list(self.fields)[:12])) or "none"
-            raise ExpressionError(f"{self.where} has no field {field!r}, only {present}; add it")
-        self.taken.add(field)
-        return self.fields[field]
-
-    def text(self, field: str) -> str:
-        value = self.raw(field)
-        return value if isinstance(value, str) else self.wrong(field, value, "a string")
-
-    def truth(self, field: str) -> bool:
-        value = self.raw(field)
-        return value if isinstance(value, bool) else self.wrong(field, value, "true or false")
-
-    def count(self, field: str) -> int:
-        return self._count(field, self.raw(field))
-
-    def counts(self, field: str) -> tuple[int, ...]:
-        return tuple(self._count(field, value) for value in self.listed(field))
-
-    def listed(self, field: str) -> list[object]:
-        value = self.raw(field)
-        return value if isinstance(value, list) else self.wrong(field, value, "a list")
-
-    def texts(self, field: str) -> tuple[str, ...]:
-        return tuple(x if isinstance(x, str) else self.wrong(field, x, "a list of strings") for x in self.listed(field))
-
-    def number(self, field: str) -> Fraction:
-        return self.read(field, read_fraction)
-
-    def coefficient(self) -> Coefficient:
-        inner = _Object(self.raw("coefficient"), f"the coefficient of {self.where}")
-        value, power = inner.number("value"), inner.number("power")
-        inner.finish()
-        return Coefficient(value, power)
-
-    def side(self, field: str) -> Width | None:
-        """A width, or None for null."""
-        if self.raw(field) is None:
-            return None
-        width = self.read(field, read_side)
-        return width if width is not None else self.wrong(field, "1", "a width or null")
-
-    def finish(self) -> None:
-        """Refuse what was not asked for."""
-        for field in self.fields:
-            if field not in self.taken:
-                asked = ", ".join(sorted(self.taken))
-                raise ExpressionError(f"{self.where} has an unknown field {_shown(field)}; its fields are {asked}")
-
-    def wrong(self, field: str, value: object, wanted: str) -> NoReturn:
-        raise ExpressionError(f"{self.where}: {field!r} contains {_shown(value)}; give {wanted}")
-
-    def _count(self, field: str, value: object) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < LARGEST:
-            self.wrong(field, value, "nonnegative integers of at most nine digits")
-        return value
-
-    def read(self, field: str, reader: Callable[[str], T]) -> T:
-        text = self.text(field)
-        try:
-            return reader(text)
-        except ExpressionError as error:
-            raise ExpressionError(f"{self.where}, field {field!r}: {error}") from None
-
-
-def _node(item: _Object) -> tuple[str, Instruction]:
+def _node(item: Fields) -> tuple[str, Instruction]:
     name, op = item.text("name"), item.text("op")
-    item.where = f"node {_shown(name)} ({_shown(op)})"
+    item.where = f"node {shown(name)} ({shown(op)})"
     reader = READERS.get(op)
     if reader is None:
-        raise ExpressionError(f"node {_shown(name)} has op {_shown(op)}; known are {', '.join(READERS)}")
+        raise ExpressionError(f"node {shown(name)} has op {shown(op)}; known are {', '.join(READERS)}")
     instruction = reader(item)
     item.finish()
     return name, instruction
 
 
-def _slot(item: _Object, nodes: Mapping[str, Instruction]) -> Slot:
+def _slot(item: Fields, nodes: Mapping[str, Instruction]) -> Slot:
     parameter = item.text("parameter")
-    item.where = f"the slot of {_shown(parameter)}"
+    item.where = f"the slot of {shown(parameter)}"
     if parameter not in nodes:
         raise ProgramError(f"{item.where}: no node has this name; correct it")
     terms = []
     for content in item.listed("terms"):
-        term = _Object(content, f"a term of {item.where}")
+        term = Fields(content, f"a term of {item.where}")
         coefficient, left = term.coefficient(), term.text("left")
         right = None if term.raw("right") is None else term.text("right")
         term.finish()
@@ -259,27 +164,27 @@ def _slot(item: _Object, nodes: Mapping[str, Instruction]) -> Slot:
     return Slot(parameter, tuple(terms))
 
 
-def _parameter(item: _Object) -> Parameter:
+def _parameter(item: Fields) -> Parameter:
     rows, cols = item.side("rows"), item.side("cols")
     numbers = item.number("std"), item.number("a"), item.number("c")
     return Parameter(rows, cols, *numbers, trainable=item.truth("trainable"))
 
 
-def _lincomb(item: _Object) -> LinComb:
+def _lincomb(item: Fields) -> LinComb:
     terms = []
     for content in item.listed("terms"):
-        term = _Object(content, f"a term of {item.where}")
+        term = Fields(content, f"a term of {item.where}")
         terms.append((term.coefficient(), term.text("of")))
         term.finish()
     return LinComb(tuple(terms))
 
 
-def _apply(item: _Object) -> Apply:
+def _apply(item: Fields) -> Apply:
     function = item.read("function", parse_function)
     return Apply(function, item.counts("order"), item.texts("args"))
 
 
-READERS: Mapping[str, Callable[[_Object], Instruction]] = {
+READERS: Mapping[str, Callable[[Fields], Instruction]] = {
     "input": lambda x: Input(x.count("index"), x.count("position") if x.has("position") else None),
     "parameter": _parameter,
     "free": lambda x: Free(x.text("parameter")),
@@ -294,24 +199,3 @@ READERS: Mapping[str, Callable[[_Object], Instruction]] = {
     "lincomb": _lincomb,
     "moment": lambda x: Moment(x.texts("args")),
 }
-
-
-def _unique(pairs: list[tuple[str, object]]) -> Object:
-    found: Object = {}
-    for key, value in pairs:
-        if key in found:
-            raise ExpressionError(f"the JSON object defines {_shown(key)} twice; keep one")
-        found[key] = value
-    return found
-
-
-def _no_constant(text: str) -> NoReturn:
-    raise ExpressionError(f"the JSON contains {text}, which is no number of a program; use exact numbers as strings")
-
-
-def _shown(value: object) -> str:
-    try:
-        text = repr(value)
-    except (RecursionError, ValueError):  # nested too deeply, an integer of too many digits
-        return f"a {type(value).__name__} too large to show"
-    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -34,7 +34,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from fractions import Fraction
 
 from tensorprog.errors import ExpressionError, ProgramError, TensorProgramError
 from tensorprog.functions import parse_function
@@ -52,18 +51,23 @@ from tensorprog.program.instructions import (
     Parameter,
     operands,
 )
+from tensorprog.program.numerals import (
+    FACTOR,
+    RATIONAL,
+    WIDTH,
+    read_coefficient,
+    read_fraction,
+    read_integer,
+    read_side,
+    shown,
+)
 from tensorprog.program.program import Program, Slot
-from tensorprog.program.types import DATA, Coefficient, Type, Width
+from tensorprog.program.types import Coefficient, Type
 
-MAX_DIGITS = 4000
 MAX_LENGTH = 1_000_000
 
-RATIONAL = r"-?\d+(?:/\d+)?"
-FACTOR = rf"{RATIONAL}\*n\^(?:\d+|\({RATIONAL}\))|{RATIONAL}|n\^(?:\d+|\({RATIONAL}\))"
 NAME = r"[^\W\d][^\s=*@()+,:^\[\]\"'`;#<>/\\-]*"
-WIDTH = r"d0|n|\d+(?:/\d+)?n"
 
-COEFFICIENT = re.compile(rf"(?:({RATIONAL})(?:\*|\Z))?(?:n\^(\d+|\({RATIONAL}\)))?")
 PARAMETER = re.compile(
     rf"parameter (1|{WIDTH}) x (1|{WIDTH}), std ({RATIONAL}), a ({RATIONAL}), c ({RATIONAL})(, frozen)?", re.ASCII
 )
@@ -94,10 +98,10 @@ def write(program: Program) -> str:
 
     Raises ProgramError for a name or label that no text can hold.
 
-    >>> from tensorprog.program import Builder
+    >>> from tensorprog.program import Builder, n
     >>> b = Builder()
-    >>> print(write(b.build({"F0": b.multiply(*[b.constant(Coefficient(Fraction(1, 2)))] * 2)})), end="")
-    s2 = constant 1/4
+    >>> print(write(b.build({"F0": b.multiply(*[b.constant(n)] * 2)})), end="")
+    s2 = constant n^2
     output F0 = s2
     """
     lines = [f"{_checked(name)} = {write_instruction(node)}" for name, node in program.nodes.items()]
@@ -210,7 +214,7 @@ def read(text: str) -> Program:
             else:
                 raise ExpressionError(f"not an instruction; write it as one of {FORMS}")
         except TensorProgramError as error:
-            raise type(error)(f"line {number}, {_shown(line)}: {error}") from None
+            raise type(error)(f"line {number}, {shown(line)}: {error}") from None
     return Program(nodes, outputs, slots)
 
 
@@ -221,7 +225,7 @@ def read_instruction(text: str) -> Instruction:
         numbers = read_fraction(std), read_fraction(a), read_fraction(c)
         return Parameter(read_side(rows), read_side(cols), *numbers, trainable=frozen is None)
     if found := INPUT.fullmatch(text):
-        return Input(_integer(found[1]), None if found[2] is None else _integer(found[2]))
+        return Input(read_integer(found[1]), None if found[2] is None else read_integer(found[2]))
     if found := FREE.fullmatch(text):
         return Free(found[1])
     if found := CONSTANT.fullmatch(text):
@@ -236,39 +240,6 @@ def read_instruction(text: str) -> Instruction:
     if MULTIPLY.fullmatch(text):
         return Multiply(tuple(text.split(" * ")))
     return LinComb(tuple((coefficient, name) for coefficient, name, _ in _terms(text, TERM)))
-
-
-def read_fraction(text: str) -> Fraction:
-    """An exact rational such as -3/2."""
-    if not re.fullmatch(RATIONAL, text, re.ASCII) or len(text) > MAX_DIGITS:
-        raise ExpressionError(f"{_shown(text)} is no exact number; write it as 2, -3/2 or 1/10")
-    try:
-        return Fraction(text)
-    except ZeroDivisionError:
-        raise ExpressionError(f"{_shown(text)} divides by zero; give another denominator") from None
-
-
-def read_coefficient(text: str) -> Coefficient:
-    """value·n^power, as in 1/2*n^(-1/2)."""
-    found = COEFFICIENT.fullmatch(text)
-    if found is None or not text or text.endswith("*"):
-        raise ExpressionError(f"{_shown(text)} is no coefficient; write it as 2, n^1 or 1/2*n^(-1/2)")
-    value, power = found.groups()
-    return Coefficient(read_fraction(value or "1"), read_fraction((power or "0").strip("()")))
-
-
-def read_side(text: str) -> Width | None:
-    """One side of a parameter's shape: n, 2n, 1/2n, d0, or 1 for none."""
-    if text == "1":
-        return None
-    if text == "d0":
-        return DATA
-    if not re.fullmatch(WIDTH, text, re.ASCII):
-        raise ExpressionError(f"{_shown(text)} is no width; write it as n, 2n, 1/2n or d0")
-    ratio = read_fraction(text.removesuffix("n") or "1")
-    if not ratio:
-        raise ExpressionError(f"{_shown(text)} is an empty width; give a positive multiple of n")
-    return Width(ratio)
 
 
 def _read_slot(parameter: str, text: str, types: Mapping[str, Type]) -> Slot:
@@ -287,7 +258,7 @@ def _terms(text: str, pattern: re.Pattern[str]) -> Iterator[tuple[Coefficient, s
     for sign, part in zip(["+", *parts[1::2]], parts[::2], strict=True):
         found = pattern.fullmatch(part)
         if found is None:
-            raise ExpressionError(f"{_shown(part)} is no instruction and no term of a sum; write it as one of {FORMS}")
+            raise ExpressionError(f"{shown(part)} is no instruction and no term of a sum; write it as one of {FORMS}")
         minus, factor, name = found[1], found[2], found[3]
         coefficient = read_coefficient(factor or "1")
         if (sign == "-") != (minus is not None):
@@ -296,13 +267,7 @@ def _terms(text: str, pattern: re.Pattern[str]) -> Iterator[tuple[Coefficient, s
 
 
 def _order(text: str | None, arguments: int) -> tuple[int, ...]:
-    return (0,) * arguments if text is None else tuple(map(_integer, text.split(",")))
-
-
-def _integer(text: str) -> int:
-    if len(text) > 9:
-        raise ExpressionError(f"{_shown(text)} is too large; use a number of at most nine digits")
-    return int(text)
+    return (0,) * arguments if text is None else tuple(map(read_integer, text.split(",")))
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
@@ -316,14 +281,10 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 
 def _once(name: str, found: Mapping[str, object], what: str) -> None:
     if name in found:
-        raise ProgramError(f"{what} {_shown(name)} is defined twice; give the second another name")
+        raise ProgramError(f"{what} {shown(name)} is defined twice; give the second another name")
 
 
 def _known(name: str, types: Mapping[str, Type]) -> str:
     if name not in types:
-        raise ProgramError(f"{_shown(name)} is not defined before this line; define it first or correct the name")
+        raise ProgramError(f"{shown(name)} is not defined before this line; define it first or correct the name")
     return name
-
-
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= 100 else f"{text[:97]}...")

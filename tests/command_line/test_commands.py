@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import os
 import re
 import shlex
-import subprocess
-import sys
 import xml.etree.ElementTree
-from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 
-import numpy as np
 import pytest
 from command_line.place import (
-    ARRAYS,
     HALF,
-    NET,
     QUICK,
     SHORT,
     VALID,
     correlations,
-    process,
     strict,
 )
-from tqdm import tqdm as bar_of_tqdm
 
 import tensorprog as tp
 from tensorprog import cli
 from tensorprog.architectures import ARCHITECTURES, mlp
-from tensorprog.cli import main
 from tensorprog.cli.texts import negatives
 from tensorprog.program.interchange import program_from_json
 from tensorprog.program.text import read
@@ -189,168 +176,3 @@ def test_a_user_s_function_is_derived_and_verified(run):
     code, out, err = run(f"verify net.py:net -o layers=2 --inputs x.npy {QUICK} {SHORT}")
     assert (code, err) == (0, "")
     assert out.startswith("net layers=2\n")
-
-
-def test_verify_prints_a_summary_and_writes_the_report(run, place):
-    code, out, err = run(f"verify mlp -o depth=1 --inputs x.npy {QUICK} {SHORT} --out results")
-    assert (code, err) == (0, "")
-    for order in ("0  1  n^0 ", "1  1  n^-1/2 "):
-        assert order in out
-    assert re.search(r"^2 correlations: \d confirmed, \d inconclusive, 0 refuted\b", out, re.MULTILINE)
-    assert re.search(r"\nreport: results/report\.html\n\d+\.\d seconds\n$", out)
-    assert sorted(path.name for path in (place / "results").iterdir()) == [
-        "data.npy", "program.txt", "report.html", "report.json",
-        "samples.npz", "samples.sqlite", "scaling.svg", "table.md", "table.tex",
-    ]  # fmt: skip
-    assert np.array_equal(np.load("results/data.npy"), ARRAYS["x.npy"])
-    VALID.validate(strict(Path("results/report.json").read_text(encoding="utf-8")))
-
-
-def test_verify_says_each_thing_once(run):
-    _, out, _ = run(f"verify mlp -o depth=1 --inputs x.npy {QUICK} --orders 0,1 0,2")
-    assert out.count("fixed weakly correlated on these orders with m(n)") == 1
-    assert out.count("exponential weakly correlated on these orders with m(n)") == 1
-
-
-def test_verify_prints_one_json_object_that_is_the_report(run, place):
-    command = f"verify mlp -o depth=1 --inputs five.npy {QUICK} --seed 3 --orders 0,1 1,1 2,0 --json --out results"
-    entries, found = correlations(run, command.replace(" --json", ""))
-    assert list(entries) == [(0, 1), (1, 1), (2, 0)]
-    assert found == strict(Path("results/report.json").read_text(encoding="utf-8"))
-    assert found["kind"] == "report"
-    run_ = found["run"]
-    assert run_["command"].startswith("tensorprog verify mlp -o depth=1 --inputs five.npy")
-    assert (run_["architecture"], run_["inputs"], run_["options"]) == ("mlp depth=1", "five.npy", {"depth": "1"})
-    assert (run_["seed"], run_["widths"], run_["samples"], run_["data_shape"]) == (3, [8, 16, 32], 5, [5, 4])
-    assert entries[0, 1]["samples"] == [5, 5, 5]
-    assert entries[2, 0]["samples"] == [2, 2, 2]
-
-
-def test_verify_takes_a_range_of_widths_repeated_points_and_digits(run):
-    _, found = correlations(run, "verify mlp --inputs digits --widths 4..16 --samples 3 --workers 1 --orders 0,1")
-    assert found["run"]["widths"] == [4, 8, 16]
-    assert found["run"]["data_shape"] == [10, 64]
-    quick = f"verify mlp -o depth=1 --inputs x.npy {QUICK}"
-    assert correlations(run, f"{quick} --orders 0,4 --points 0 0 0 0 0")[0][0, 4]["points"] == [0] * 5
-    assert correlations(run, f"{quick} --orders 0,1 --margin 50")[0][0, 1]["verdict"] == "confirmed"
-    assert correlations(run, f"{quick} --orders 2,0 --operator-samples 4")[0][2, 0]["samples"] == [4] * 3
-
-
-@pytest.mark.parametrize("orders", ["1,1 2,0 2,1", "0,0 0,1 0,2 0,3 1,0 1,1 1,2 2,0 2,1"])
-def test_verify_takes_correlations_that_vanish_identically(run, orders):
-    entries, _ = correlations(run, f"verify mlp -o depth=1 -o phi=identity --inputs five.npy {QUICK} --orders {orders}")
-    assert (entries[2, 1]["exponent"], entries[2, 1]["verdict"]) == (None, "confirmed")
-    assert entries[2, 1]["medians"] == [0.0] * 3
-
-
-def claimed(monkeypatch, exponent):
-    """Every derived exponent replaced by another one, as a wrong derivation would do."""
-    reporting = sys.modules["tensorprog.report.verification"]
-    derive = reporting.derive
-    log_power = None if exponent is None else Fraction(0)
-
-    def wrong(*arguments, **options):
-        table = derive(*arguments, **options)
-        entries = tuple(replace(entry, exponent=exponent, log_power=log_power) for entry in table)
-        return replace(table, entries=entries)
-
-    monkeypatch.setattr(reporting, "derive", wrong)
-
-
-@pytest.mark.parametrize("exponent", [Fraction(-9), None])
-def test_exit_code_1_when_the_derivation_is_wrong(run, place, monkeypatch, exponent):
-    """C^{0,1} neither decays like n^-9 nor vanishes; both claims are made by replacing what `derive` returns."""
-    command = "verify mlp -o depth=1 --inputs x.npy --widths 8,16,32 --samples 20 --workers 1 --orders 0,1"
-    assert run(command)[0] == 0
-    claimed(monkeypatch, exponent)
-    code, out, err = run(f"{command} --out results")
-    assert (code, err) == (1, "")
-    assert "1 correlation: 0 confirmed, 0 inconclusive, 1 refuted" in out
-    assert "1 refuted" in Path("results/report.html").read_text(encoding="utf-8")
-    code, out, err = run(f"{command} --json")
-    assert (code, err) == (1, "")
-    VALID.validate(strict(out))
-    assert strict(out)["correlations"][0]["verdict"] == "refuted"
-
-
-def test_a_user_s_prints_do_not_spoil_the_json(run):
-    noisy = NET.replace("    h = tp", "    print('tracing')\n    h = tp", 1) + "print('loading')\n"
-    Path("noisy.py").write_text(noisy, encoding="utf-8")
-    for command in ("derive noisy.py:net --json", f"verify noisy.py:net --inputs x.npy {QUICK} {SHORT} --json"):
-        code, out, _ = run(command)
-        assert code == 0
-        VALID.validate(strict(out))
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
-
-
-@pytest.mark.parametrize("stream", [io.StringIO, Terminal])
-def test_the_progress_bar_is_for_terminals_only(place, monkeypatch, stream):
-    def at_once(*arguments, **options):
-        return bar_of_tqdm(*arguments, **{**options, "delay": 0, "mininterval": 0})
-
-    for module in ("tensorprog.scaling.jobs", "tensorprog.readings.derive"):
-        monkeypatch.setattr(sys.modules[module], "tqdm", at_once)
-    errors = stream()
-    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(errors):
-        assert main(shlex.split(f"verify mlp -o depth=1 --inputs x.npy {QUICK} {SHORT} --json")) == 0
-    strict(out.getvalue())
-    assert ("sampling" in errors.getvalue()) == (stream is Terminal)
-    assert ("deriving" in errors.getvalue()) == (stream is Terminal)
-    assert errors.getvalue() == "" or stream is Terminal
-
-
-ENDINGS = {
-    "KeyboardInterrupt": (KeyboardInterrupt, 130, "interrupted\n"),
-    "MemoryError": (MemoryError, 2, "error: out of memory; use smaller widths, fewer workers, or lower orders\n"),
-    "full": (OSError(28, "No space left on device", "results"), 2, "error: results: No space left on device\n"),
-}
-
-
-@pytest.mark.parametrize("ending", ENDINGS)
-def test_interruptions_and_exhaustion(run, monkeypatch, ending):
-    raised, expected, message = ENDINGS[ending]
-
-    def stop(*_, **__):
-        raise raised
-
-    monkeypatch.setattr(cli, "verify", stop)
-    assert run(f"verify mlp --inputs five.npy {QUICK}") == (expected, "", message)
-
-
-def test_a_process_of_its_own_gives_the_same_numbers_and_is_silent(run, place):
-    """As users run it: another process, its own workers, streams that are no terminals."""
-    command = f"verify mlp -o depth=2 --inputs digits --widths 8,16,32 --samples 5 {SHORT} --json"
-    found = process(f"{command} --workers 2", cwd=place)
-    assert (found.returncode, found.stderr) == (0, b"")
-    theirs = strict(found.stdout.decode())
-    VALID.validate(theirs)
-    ours, _ = correlations(run, f"{command} --workers 1".replace(" --json", ""))
-    for entry in theirs["correlations"]:
-        for field in ("medians", "quantiles_90"):
-            assert np.allclose(entry[field], ours[entry["D"], entry["d"]][field], rtol=1e-9)
-
-
-def test_json_survives_a_terminal_without_unicode(place):
-    """Signs such as ‖·‖ then have to be escaped the way JSON escapes them."""
-    found = process(
-        "derive mlp -o depth=1 --orders 2,0 0,2 --json", cwd=place, env={**os.environ, "PYTHONIOENCODING": "ascii"}
-    )
-    assert (found.returncode, found.stderr) == (0, b"")
-    VALID.validate(strict(found.stdout.decode("ascii")))
-
-
-def test_a_closed_pipe_ends_quietly(place):
-    """As in `tensorprog show … | head`: no traceback when nobody reads on."""
-    reader, writer = os.pipe()
-    os.close(reader)
-    try:
-        found = subprocess.run(
-            [sys.executable, "-m", "tensorprog", "show", "mlp"], stdout=writer, stderr=subprocess.PIPE, timeout=60
-        )
-    finally:
-        os.close(writer)
-    assert (found.returncode, found.stderr) == (cli.BROKEN_PIPE, b"")

@@ -1,0 +1,136 @@
+"""The four judgments on Taylor coefficients, remembered; their rules are in `norms`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+from tensorprog.exponents import HALF, Exponent, known_norms
+from tensorprog.program import Instruction, Vector
+from tensorprog.program.types import Type
+from tensorprog.readings.coefficients import Coefficients
+from tensorprog.readings.judgement import Counts, Judgement
+from tensorprog.readings.kinds import Functional, Kind, UnitDirection, parts
+from tensorprog.readings.sizes import ORDER_ONE
+
+
+class Calculus(Coefficients, ABC):
+    """Bounds for coefficients of the nodes of one program along kinds of directions.
+
+    Parameters
+    ----------
+    nodes, types: the program, adjoints included where directions need them.
+    kinds: the directions' kinds; `counts` of a coefficient has one entry for each.
+    sizes: coordinate sizes of the nodes themselves, see `node_sizes`.
+    parity: of the nodes under a sign flip; empty when there is none, then nothing is assumed to vanish.
+    """
+
+    def __init__(
+        self,
+        nodes: Mapping[str, Instruction],
+        types: Mapping[str, Type],
+        kinds: Sequence[Kind],
+        sizes: Mapping[str, Exponent],
+        parity: Mapping[str, int] | None = None,
+    ) -> None:
+        super().__init__(nodes, types, kinds, sizes, parity)
+        self._one = Functional(ORDER_ONE, 0, self.zero)
+        self._known: dict[tuple[str, Counts], Judgement | None] = {}
+        self._scalar: dict[tuple[str, Counts], Judgement | None] = {}
+        self._norms: dict[tuple[str, Counts], Judgement | None] = {}
+        self._functional: dict[tuple[Functional, str, Counts], Judgement | None] = {}
+
+    # -- the judgments
+
+    def known(self, name: str, counts: Counts) -> Judgement | None:
+        """Coordinate size of a coefficient without free directions (any coefficient for scalars); None when zero."""
+        if counts == self.zero:
+            return Judgement(self.sizes[name], "size", name, counts)
+        return self._memo(self._known, (name, counts), self._known_rule)
+
+    def scalar(self, name: str, counts: Counts) -> Judgement | None:
+        """Size of a coefficient of a scalar node."""
+        if counts == self.zero:
+            return Judgement(self.sizes[name], "size", name, counts)
+        return self._memo(self._scalar, (name, counts), self._scalar_rule)
+
+    def norms(self, name: str, counts: Counts) -> Judgement | None:
+        """Norm triple of a coefficient of a vector node; `bound` repeats its l2 exponent."""
+        return self._memo(self._norms, (name, counts), self._norms_rule)
+
+    def functional(self, k: Functional, name: str, counts: Counts) -> Judgement | None:
+        """|⟨k, coefficient⟩| for any known k of this size."""
+        return self._memo(self._functional, (k, name, counts), self._functional_rule)
+
+    def _memo(
+        self, table: dict[Any, Judgement | None], key: Any, rule: Callable[..., Judgement | None]
+    ) -> Judgement | None:
+        if key not in table:
+            name, counts = key[-2], key[-1]
+            moved = all(name in self._moved[i] for i, k in enumerate(counts) if k)
+            table[key] = rule(*key) if moved else None
+        return table[key]
+
+    @abstractmethod
+    def _known_rule(self, name: str, counts: Counts) -> Judgement | None: ...
+
+    @abstractmethod
+    def _scalar_rule(self, name: str, counts: Counts) -> Judgement | None: ...
+
+    @abstractmethod
+    def _norms_rule(self, name: str, counts: Counts) -> Judgement | None: ...
+
+    @abstractmethod
+    def _functional_rule(self, k: Functional, name: str, counts: Counts) -> Judgement | None: ...
+
+    # -- coefficients, known or not
+
+    def _coefficient(self, name: str, counts: Counts) -> Judgement | None:
+        return self.known(name, counts) if isinstance(self.types[name], Vector) else self.scalar(name, counts)
+
+    def _factor(self, name: str, counts: Counts) -> Judgement | None:
+        if isinstance(self.types[name], Vector) and self._free(counts):
+            return self.norms(name, counts)
+        return self._coefficient(name, counts)
+
+    def _triple(self, name: str, counts: Counts) -> Judgement | None:
+        """Norms of a coefficient, known or not."""
+        if self._free(counts):
+            return self.norms(name, counts)
+        j = self.known(name, counts)
+        if j is None:
+            return None
+        return Judgement(j.bound, "known vector", name, counts, (j,), known_norms(j.bound, self._growing(name)))
+
+    def _moved_parameter(self, name: str, counts: Counts) -> Judgement | None:
+        """The move of a vector or scalar parameter: its l2 norm along a free direction, else its size."""
+        if sum(counts) != 1:
+            return None
+        kind = self.kinds[counts.index(1)]
+        if isinstance(kind, UnitDirection):
+            bound = Exponent(kind.weights[name]) if name in kind.weights else None
+            rule = "free direction"
+        else:
+            sizes = [left.size for left, right in kind.pairs.get(name, ()) if right is None]
+            bound = max(sizes).shift(self._metric(name)) if sizes else None
+            rule = "gradient direction"
+        return None if bound is None else Judgement(bound, rule, name, counts)
+
+    def _returning(
+        self, k: Functional, matrix: str, transpose: bool, before: str | None = None
+    ) -> Fraction | int | float:
+        """Largest logarithm in M^T k, M the weight this way round: a Gaussian plus Σ_y y E[∂k/∂(My)].
+
+        y runs over the vectors that M multiplies, coefficients included (for node `before`: those multiplied earlier);
+        an expectation that the flip makes odd vanishes, unless an odd random scalar may stand in k.
+        """
+        log: Fraction | int | float = HALF
+        for product_name, y in self._multiplied.get((matrix, transpose), {}).items():
+            earlier = before is None or self._position[product_name] < self._position[before]
+            for part in parts(k.content or self.zero) if earlier else (self.zero,):
+                odd = k.parity ^ self.parity.get(matrix, 0) ^ self._parity(y, part)
+                if not (odd and not self.random_scalars) and (j := self.known(y, part)) is not None:
+                    log = max(log, j.bound.log)
+        return log
