@@ -58,7 +58,7 @@ class Limit:
         return [node.name for node in nodes if isinstance(node, Symbol)]
 
     def latex(self) -> str:
-        """The equations as an aligned LaTeX environment."""
+        """The equations as an aligned environment, for the math mode of amsmath."""
         return latex_of(self.interpreter.equations, self.target)
 
     def compile(self) -> Callable[[Mapping[str, ArrayLike]], Array]:

@@ -25,6 +25,7 @@ from tensorprog.limits.scalars import (
 
 E = sympy.Function("E")
 """E(expression, covariance): the average over z0, z1, … ~ N(0, covariance); a third argument is the mean."""
+LIMIT = sympy.Symbol("limit", real=True)
 
 
 def equations_of(equations: Equations, target: int | None) -> list[sympy.Eq]:
@@ -33,16 +34,21 @@ def equations_of(equations: Equations, target: int | None) -> list[sympy.Eq]:
 
 
 def latex_of(equations: Equations, target: int | None) -> str:
-    """The same in LaTeX."""
+    """The same in LaTeX, an environment for the math mode of amsmath."""
+    nodes = [equations.nodes[x] for x in reachable(equations, [] if target is None else [target])]
+    names = {
+        symbol(x.name, x.positive): _subscripts(x.name) for x in nodes if isinstance(x, Symbol) and x.name[0] == "⟨"
+    }
+    names[LIMIT] = r"\mathrm{limit}"
     rows = []
     for left, right in _rows(equations, target):
         if isinstance(right, sympy.Function) and right.func == E:
-            average, *law = map(sympy.latex, right.args)
+            average, *law = (sympy.latex(x, symbol_names=names) for x in right.args)
             normal = rf"\mathcal{{N}}\left({law[1] if len(law) == 2 else 0}, {law[0]}\right)"
             body = rf"\mathbb{{E}}\left[{average}\right],\quad z \sim {normal}"
         else:
-            body = sympy.latex(right)
-        rows.append(rf"{sympy.latex(left)} &= {body}")
+            body = sympy.latex(right, symbol_names=names)
+        rows.append(rf"{sympy.latex(left, symbol_names=names)} &= {body}")
     joined = " \\\\\n".join(rows) or "0"
     return "\\begin{aligned}\n" + joined + "\n\\end{aligned}"
 
@@ -60,7 +66,7 @@ def _rows(equations: Equations, target: int | None) -> list[tuple[sympy.Expr, sy
             rows.append((names[here], right))
         else:
             names[here] = right
-    return [*rows, (sympy.Symbol("limit", real=True), names[target])]
+    return [*rows, (LIMIT, names[target])]
 
 
 def _rational(number: Rational) -> sympy.Rational:
@@ -100,6 +106,12 @@ def symbol(name: str, positive: bool) -> sympy.Symbol:
     data = re.fullmatch(r"⟨(.*)⟩", name)
     written = "K_" + data[1].replace(" ", "_") if data else name
     return sympy.Symbol(written, positive=True) if positive else sympy.Symbol(written, real=True)
+
+
+def _subscripts(name: str) -> str:
+    """An average over data ⟨in0 in1⟩ in LaTeX."""
+    inputs = (rf"\mathrm{{{x}}}" for x in name[1:-1].replace("_", r"\_").split())
+    return rf"K_{{{', '.join(inputs)}}}"
 
 
 def _factor(factor: Factor, z: list[sympy.Symbol], names: dict[int, sympy.Expr]) -> sympy.Expr:

@@ -99,7 +99,8 @@ def test_latex_is_balanced_and_complete(example):
     rows = [row for row in text.split("\n") if " &= " in row]
     assert len(rows) == len(found.equations)
     assert all(rf"e_{{{i}}} &= \mathbb{{E}}" in row for i, row in enumerate(rows[:-1]))
-    assert rows[-1].startswith("limit &= ")
+    assert rows[-1].startswith(r"\mathrm{limit} &= ")
+    assert set(re.findall(r"K_(.{11})", text)) == {r"{\mathrm{in"}
     assert "<" not in text
 
 
