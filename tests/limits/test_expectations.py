@@ -28,6 +28,7 @@ from tensorprog.functions import (
 )
 from tensorprog.limits import expectation, panels, trapezoid, vanishes
 from tensorprog.limits.expectations import CLOSED, QUADRATURE, SAMPLING
+from tensorprog.limits.expectations import average as average_of
 
 TRIPLE = np.array([[1.1, 0.5, -0.3], [0.5, 0.9, 0.2], [-0.3, 0.2, 1.4]])
 ATOMIC = [erf, gelu, sin, cos, exp, CUBIC, BUMP, MIXED, relu, LEAKY]
@@ -158,6 +159,26 @@ def test_exchange(f):
     swapped = COVARIANCE[::-1, ::-1]
     one, other = expectation(pair(f, 0, f, 1), COVARIANCE), expectation(pair(f, 1, f, 0), swapped)
     assert one.value == pytest.approx(other.value, abs=one.error + other.error + 1e-15)
+
+
+@pytest.mark.parametrize("zero", [False, True])
+@pytest.mark.parametrize("centred", [True, False])
+@pytest.mark.parametrize("f", [*ATOMIC, tanh], ids=str)
+def test_entries_of_rows_and_columns_are_those_of_a_matrix(f, centred, zero):
+    """Variances of shape (rows, 1) and (1, columns), as kernels have them, give what whole matrices give."""
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((2, 3, 4))
+    x[0] *= not zero
+    entries = {(0, 0): np.sum(x * x, 1)[:, None] / 4, (1, 1): np.sum(y * y, 1)[None] / 4, (0, 1): x @ y.T / 4}
+    means = None if centred else [np.array([[0.3], [-0.2], [0.1]]), np.array([[0.5, 0, -0.7]])]
+    whole = np.array([[np.broadcast_to(entries[min(i, j), max(i, j)], (3, 3)) for j in (0, 1)] for i in (0, 1)])
+    mean = None if means is None else np.stack([np.broadcast_to(m, (3, 3)) for m in means], axis=-1)
+    for orders in ((0, 0), (1, 1), (0, 1)):
+        factors = [(f, orders[:1], (0,)), (f, orders[1:], (1,))]
+        found = average_of(factors, (3, 3), entries, means)
+        wanted = expectation(factors, np.moveaxis(whole, (0, 1), (2, 3)), mean)
+        assert found.method == wanted.method
+        assert np.abs(found.value - wanted.value).max() <= 1e-14 * np.abs(wanted.value).max()
 
 
 def test_exact_zeros():
