@@ -99,9 +99,7 @@ class Revealed:
         x = np.stack([np.broadcast_to(v, (self.batch, v.shape[-1])) for v in vectors], axis=1)
         coefficients, new = self._split(own, x)
         if new:
-            drawn = coefficients[:, new, range(known, own.count)] > 0  # elsewhere the vector is 0, and its product
-            fresh = self._fresh(own, other, own.basis[:, known:], [names[j] for j in new])
-            np.multiply(fresh, drawn[:, :, None], out=own.products[:, known : own.count])
+            own.products[:, known : own.count] = self._fresh(own, other, own.basis[:, known:], [names[j] for j in new])
         products = coefficients @ own.images
         return [products[:, j] for j in range(len(vectors))]
 
@@ -139,7 +137,7 @@ class Revealed:
         return coefficients[:, :, : own.count], new
 
     def _fresh(self, own: Span, other: Span, q: Array, names: Sequence[str]) -> Array:
-        """W q for vectors q (batch, vectors, N), orthonormal and orthogonal to all earlier ones, or 0."""
+        """W q for vectors q (batch, vectors, N), orthonormal and orthogonal to all earlier ones; for q = 0 never used."""
         g = np.empty((*q.shape[:2], own.products.shape[2]), q.dtype)
         for j, name in enumerate(names):
             self.normals(name, g[:, j])
