@@ -137,7 +137,7 @@ class Revealed:
         return coefficients[:, :, : own.count], new
 
     def _fresh(self, own: Span, other: Span, q: Array, names: Sequence[str]) -> Array:
-        """W q for vectors q (batch, vectors, N), orthonormal and orthogonal to all earlier ones; for q = 0 never used."""
+        """W q for q (batch, vectors, N), orthonormal and orthogonal to earlier ones; for q = 0 it is never used."""
         g = np.empty((*q.shape[:2], own.products.shape[2]), q.dtype)
         for j, name in enumerate(names):
             self.normals(name, g[:, j])
