@@ -86,6 +86,10 @@ class Task:
         program, d0 = self.joints[group].program, self.data.shape[-1]
         return seconds(program, width, d0, batch_size(width))[self.reading(group, width)]
 
+    def key(self, group: int, width: int) -> Key:
+        """What its samples are kept under."""
+        return key_of(self.joints[group], self.data, self.seed, self.dtype, self.reading(group, width), width)
+
     def __call__(self, job: Job) -> tuple[Array, float]:
         """(programs of the group, samples of the job), and the seconds it took."""
         start = time.perf_counter()
@@ -124,7 +128,7 @@ def run_blocks(
         found[key] = np.full((len(joint.outputs), block.count), np.nan)
         known: dict[int, Array] = {}
         if store is not None:
-            keys[key] = key_of(joint, task.data, task.seed, task.dtype, task.reading(*key), block.width)
+            keys[key] = task.key(*key)
             known = store.known(keys[key], len(joint.outputs))
         for sample in sorted(known):
             if sample < block.count:
@@ -152,6 +156,12 @@ def run_blocks(
     if speeds is not None:
         speeds.update(cutter.speeds())
     return found
+
+
+def stored(task: Task, group: int, width: int, store: Store) -> int:
+    """How many samples of a block the store has without a gap, from the first on."""
+    known = store.known(task.key(group, width), len(task.joints[group].outputs))
+    return next(i for i in itertools.count() if i not in known)
 
 
 def _runs(samples: Sequence[int]) -> Iterator[range]:

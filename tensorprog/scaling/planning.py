@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 
 from tensorprog.scaling.allotment import PILOT, Key, allot, information
-from tensorprog.scaling.jobs import Block, Task, run_blocks
+from tensorprog.scaling.jobs import Block, Task, run_blocks, stored
 from tensorprog.scaling.quantiles import Array
 from tensorprog.scaling.store import Store, key_of
 
@@ -45,8 +45,8 @@ def plan(
         blocks = [Block(group, width, pilots[group, width]) for group, width in reversed(keys)]
         found = run_blocks(task, blocks, workers, store, executor, progress, speeds)
         for key in keys:
-            if key not in speeds:
-                pilots[key] += 2  # all of them were in the store: how long a sample takes is not known yet
+            if key not in speeds and store is not None:  # all of them were in it: how long one takes is not known yet
+                pilots[key] = stored(task, *key, store) + 2
             elif rounds == 1:
                 pilots[key] = max(PILOT, min(MOST_PILOTS, int(LOOK / speeds[key])))
     pilots = {key: values.shape[1] for key, values in found.items()}

@@ -80,6 +80,15 @@ def test_pilots_that_are_all_there_are_timed_anew(tmp_path):
     assert min(map(min, counts(run(store=path)))) > planning.PILOT
 
 
+def test_a_store_that_has_far_more_than_the_pilots_is_read_a_few_times_only(tmp_path, monkeypatch):
+    path, rounds = tmp_path / "s.sqlite", []
+    measure(PROGRAMS, DATA, WIDTHS, [3000] * 3 + [300], seed=3, store=path)
+    compute = planning.run_blocks
+    monkeypatch.setattr(planning, "run_blocks", lambda *args: rounds.append(1) or compute(*args))
+    assert min(map(min, counts(run(store=path)))) > 300
+    assert len(rounds) <= 3
+
+
 @pytest.mark.parametrize("minutes", [0, -1, float("nan"), float("inf"), None])
 def test_bad_times(minutes):
     with pytest.raises(SamplingError, match=r"minutes=.* must be a positive number"):
