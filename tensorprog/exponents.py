@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 from tensorprog.errors import ExpressionError
 
@@ -17,7 +18,7 @@ UNBOUNDED_LOG = float("inf")
 HALF = Fraction(1, 2)
 
 
-def exact(number: object) -> Fraction:
+def exact(number: Any) -> Fraction:
     """The rational a number is written as: 0.1 is one tenth, not the nearest double.
 
     Raises ExpressionError for anything that is not a finite real number.
@@ -28,7 +29,7 @@ def exact(number: object) -> Fraction:
     if isinstance(number, Fraction | int) and not isinstance(number, bool):
         return Fraction(number)
     try:
-        return Fraction(repr(float(number)))  # type: ignore[arg-type]  # the except clause is the check
+        return Fraction(repr(float(number)))
     except (TypeError, ValueError):
         raise ExpressionError(f"{number!r} is not a finite real number; use an int, a Fraction or a float") from None
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 from tensorprog.exponents import HALF, Exponent, known_norms
-from tensorprog.program import Instruction, Vector
-from tensorprog.program.types import Type
+from tensorprog.program import Vector
 from tensorprog.readings.coefficients import Coefficients
 from tensorprog.readings.judgement import Counts, Judgement
-from tensorprog.readings.kinds import Functional, Kind, UnitDirection, parts
+from tensorprog.readings.kinds import Functional, UnitDirection, parts
 from tensorprog.readings.sizes import ORDER_ONE
 
 
@@ -27,20 +27,13 @@ class Calculus(Coefficients, ABC):
     parity: of the nodes under a sign flip; empty when there is none, then nothing is assumed to vanish.
     """
 
-    def __init__(
-        self,
-        nodes: Mapping[str, Instruction],
-        types: Mapping[str, Type],
-        kinds: Sequence[Kind],
-        sizes: Mapping[str, Exponent],
-        parity: Mapping[str, int] | None = None,
-    ) -> None:
-        super().__init__(nodes, types, kinds, sizes, parity)
-        self._one = Functional(ORDER_ONE, 0, self.zero)
-        self._known: dict[tuple[str, Counts], Judgement | None] = {}
-        self._scalar: dict[tuple[str, Counts], Judgement | None] = {}
-        self._norms: dict[tuple[str, Counts], Judgement | None] = {}
-        self._functional: dict[tuple[Functional, str, Counts], Judgement | None] = {}
+    @cached_property
+    def _one(self) -> Functional:
+        return Functional(ORDER_ONE, 0, self.zero)
+
+    @cached_property
+    def _found(self) -> dict[tuple[Any, ...], Judgement | None]:
+        return {}
 
     # -- the judgments
 
@@ -48,30 +41,29 @@ class Calculus(Coefficients, ABC):
         """Coordinate size of a coefficient without free directions (any coefficient for scalars); None when zero."""
         if counts == self.zero:
             return Judgement(self.sizes[name], "size", name, counts)
-        return self._memo(self._known, (name, counts), self._known_rule)
+        return self._memo(self._known_rule, name, counts)
 
     def scalar(self, name: str, counts: Counts) -> Judgement | None:
         """Size of a coefficient of a scalar node."""
         if counts == self.zero:
             return Judgement(self.sizes[name], "size", name, counts)
-        return self._memo(self._scalar, (name, counts), self._scalar_rule)
+        return self._memo(self._scalar_rule, name, counts)
 
     def norms(self, name: str, counts: Counts) -> Judgement | None:
         """Norm triple of a coefficient of a vector node; `bound` repeats its l2 exponent."""
-        return self._memo(self._norms, (name, counts), self._norms_rule)
+        return self._memo(self._norms_rule, name, counts)
 
     def functional(self, k: Functional, name: str, counts: Counts) -> Judgement | None:
         """|⟨k, coefficient⟩| for any known k of this size."""
-        return self._memo(self._functional, (k, name, counts), self._functional_rule)
+        return self._memo(self._functional_rule, k, name, counts)
 
-    def _memo(
-        self, table: dict[Any, Judgement | None], key: Any, rule: Callable[..., Judgement | None]
-    ) -> Judgement | None:
-        if key not in table:
-            name, counts = key[-2], key[-1]
+    def _memo(self, rule: Callable[..., Judgement | None], *about: Any) -> Judgement | None:
+        key = (rule.__name__, *about)
+        if key not in self._found:
+            name, counts = about[-2:]
             moved = all(name in self._moved[i] for i, k in enumerate(counts) if k)
-            table[key] = rule(*key) if moved else None
-        return table[key]
+            self._found[key] = rule(*about) if moved else None
+        return self._found[key]
 
     @abstractmethod
     def _known_rule(self, name: str, counts: Counts) -> Judgement | None: ...
