@@ -69,7 +69,8 @@ def derive(
     patience: seconds for the limit of one order; what takes longer stays an upper bound.
     progress: show a bar on a terminal when it takes more than two seconds.
 
-    Raises OrderError for orders the program cannot have, DataError for data that do not fit.
+    Raises OrderError for orders the program cannot have, ProgramError for parameters that are not Gaussian, DataError
+    for data that do not fit.
     """
     table = bounds(program, orders, points, kappa, abc, progress=progress)
     return (

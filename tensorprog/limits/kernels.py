@@ -18,7 +18,7 @@ from tensorprog.passes import correlation
 from tensorprog.passes.gradient import adjoints, contract, gradient
 from tensorprog.program import Builder, Input, LinComb, Moment, Multiply, Parameter, Program, ancestors
 from tensorprog.program.instructions import Instruction
-from tensorprog.readings import check_data
+from tensorprog.readings import check_data, check_gaussian
 from tensorprog.readings.derive import proved_sizes
 from tensorprog.readings.team import Team, blas, cores
 
@@ -43,6 +43,7 @@ def kernel(program: Program, X: ArrayLike, X2: ArrayLike | None = None, which: s
     """
     if which not in KINDS:
         raise ProgramError(f"which={which!r} is not one of {', '.join(KINDS)}")
+    check_gaussian(program)
     pair = paired(program)
     first = check_data(pair, _two(X, "X"))
     second = first if X2 is None else check_data(pair, _two(X2, "X2"))

@@ -3,6 +3,8 @@
 from tensorprog.program.builder import Builder
 from tensorprog.program.constants import NamedConstant, symbol
 from tensorprog.program.instructions import (
+    GAUSSIAN,
+    LAWS,
     Apply,
     Constant,
     Free,
@@ -26,6 +28,8 @@ n = Coefficient(power=Coefficient().power + 1)
 
 __all__ = [
     "ABC",
+    "GAUSSIAN",
+    "LAWS",
     "MEAN_FIELD",
     "MUP",
     "NTK",

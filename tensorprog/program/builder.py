@@ -59,7 +59,7 @@ class Builder:
         if known != parameter:
             raise ProgramError(
                 f"{name!r} is defined twice, {_differences(known, parameter)}; use one name for one weight with equal "
-                "width, std, scale and trainable, or give the second another name"
+                "width, std, scale, trainable and law, or give the second another name"
             )
         return name
 
@@ -293,7 +293,7 @@ def _differences(one: Instruction, other: Parameter) -> str:
         return f"once as the node {type(one).__name__} and once as a weight"
     words = [
         f"with {key} {getattr(one, key)} and {getattr(other, key)}"
-        for key in ("rows", "cols", "std", "a", "c", "trainable")
+        for key in ("rows", "cols", "std", "a", "c", "trainable", "law")
         if getattr(one, key) != getattr(other, key)
     ]
     return ", ".join(words)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from tensorprog.errors import ProgramError
 from tensorprog.program.instructions import (
+    LAWS,
     Apply,
     Constant,
     Free,
@@ -36,7 +37,9 @@ def infer(name: str, instruction: Instruction, types: Mapping[str, Type]) -> Typ
     match instruction:
         case Input():
             return Vector(DATA)
-        case Parameter(rows, cols):
+        case Parameter(rows, cols, law=law):
+            if law not in LAWS:
+                raise ProgramError(f"the law of {name!r} is {law!r}; give one of {', '.join(LAWS)}")
             if rows is not None and cols is not None:
                 return Matrix(rows, cols)
             side = rows or cols

@@ -22,13 +22,18 @@ class Input:
     position: int | None = None
 
 
+GAUSSIAN = "gaussian"
+LAWS = (GAUSSIAN, "rademacher", "uniform", "constant")
+"""Of the entries of a parameter, with mean square 1: N(0, 1), random signs, uniform on [-√3, √3], all equal to 1."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A Gaussian parameter: a matrix, or a vector where one side is None, or a scalar where both are.
+    """A random parameter: a matrix, or a vector where one side is None, or a scalar where both are.
 
-    Stored as iid N(0, 1) entries w; the program uses  n^(-a) std r^(-1/2) w  with r the fan-in relative to n
-    (cols.ratio), or d0 for a fan-in that does not grow, or 1 for none. Its learning rate is eta n^(-c). A readout
-    has rows None, a bias cols None.
+    Stored as iid entries w, N(0, 1) unless `law` says otherwise; the program uses  n^(-a) std r^(-1/2) w  with r the
+    fan-in relative to n (cols.ratio), or d0 for a fan-in that does not grow, or 1 for none. Its learning rate is
+    eta n^(-c). A readout has rows None, a bias cols None.
     """
 
     rows: Width | None
@@ -37,6 +42,7 @@ class Parameter:
     a: Fraction = Fraction(0)
     c: Fraction = Fraction(0)
     trainable: bool = True
+    law: str = GAUSSIAN
 
 
 @dataclass(frozen=True, slots=True)

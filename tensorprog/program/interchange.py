@@ -10,7 +10,7 @@ Nodes come in an order in which every operand precedes its use. Beside `name` an
 | op | fields |
 |---|---|
 | input | index, and position when inputs are sequences |
-| parameter | rows, cols (a width, or null for an absent side), std, a, c (numbers), trainable (true or false) |
+| parameter | rows, cols (a width, or null for an absent side), std, a, c (numbers), trainable (true or false), law |
 | free | parameter (a name) |
 | constant | coefficient, and width for a vector of equal coordinates, or symbol (a name) |
 | matmul | matrix, vector (names), transpose (true or false) |
@@ -19,7 +19,8 @@ Nodes come in an order in which every operand precedes its use. Beside `name` an
 | lincomb | terms: a list of {"coefficient": …, "of": name} |
 
 An exact number is a string such as "-3/2"; a coefficient value·n^power is {"value": "1/2", "power": "-1/2"}; a width
-is "n", "2n", "1/2n" or "d0". `right` of a slot's term is null for vector and scalar parameters.
+is "n", "2n", "1/2n" or "d0". `right` of a slot's term is null for vector and scalar parameters; `law` is left out
+where it is gaussian.
 
 Reading is strict: a missing, misspelt or superfluous field is an error that names the node. Nothing is executed.
 The version grows whenever a reader of the old one could misunderstand the new one.
@@ -34,6 +35,7 @@ from tensorprog.errors import ExpressionError, ProgramError
 from tensorprog.functions import parse_function
 from tensorprog.program.fields import Fields, load, shown
 from tensorprog.program.instructions import (
+    GAUSSIAN,
     Apply,
     Constant,
     Free,
@@ -79,9 +81,10 @@ def _fields(instruction: Instruction) -> Object:
     match instruction:
         case Input(index, position):
             return {"index": index} if position is None else {"index": index, "position": position}
-        case Parameter(rows, cols, std, a, c, trainable):
+        case Parameter(rows, cols, std, a, c, trainable, law):
             sides = {"rows": rows and str(rows), "cols": cols and str(cols)}
-            return {**sides, "std": str(std), "a": str(a), "c": str(c), "trainable": trainable}
+            other = {} if law == GAUSSIAN else {"law": law}
+            return {**sides, "std": str(std), "a": str(a), "c": str(c), "trainable": trainable, **other}
         case Free(parameter):
             return {"parameter": parameter}
         case Constant(coefficient, width, symbol):
@@ -167,7 +170,8 @@ def _slot(item: Fields, nodes: Mapping[str, Instruction]) -> Slot:
 def _parameter(item: Fields) -> Parameter:
     rows, cols = item.side("rows"), item.side("cols")
     numbers = item.number("std"), item.number("a"), item.number("c")
-    return Parameter(rows, cols, *numbers, trainable=item.truth("trainable"))
+    trainable = item.truth("trainable")
+    return Parameter(rows, cols, *numbers, trainable, item.text("law") if item.has("law") else GAUSSIAN)
 
 
 def _lincomb(item: Fields) -> LinComb:

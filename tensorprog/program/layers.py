@@ -10,7 +10,7 @@ from tensorprog.errors import ProgramError
 from tensorprog.exponents import exact
 from tensorprog.program.builder import Value
 from tensorprog.program.constants import NamedConstant
-from tensorprog.program.instructions import Parameter
+from tensorprog.program.instructions import GAUSSIAN, Parameter
 from tensorprog.program.scales import NTK, exponents
 from tensorprog.program.tracing import Recorder, Sequence, Symbol
 from tensorprog.program.types import ONE, Vector, Width
@@ -29,6 +29,7 @@ def linear(
     trainable: bool = True,
     width: float | Fraction | None = None,
     transpose: bool = False,
+    law: str = GAUSSIAN,
 ) -> Symbol:
     """W x, or Wᵀ x, plus a bias vector of standard deviation `bias` (a parameter named `<name>.bias`) when not 0.
 
@@ -41,6 +42,8 @@ def linear(
     scale: `tp.NTK` (a = 1/2 for a fan-in that grows, 0 for a fixed one), `tp.MEAN_FIELD`, `tp.MUP`, `tp.abc(a, b, c)`.
     width: of the result, as a multiple of n (default 1, or what the weight already has).
     transpose: multiply by the transpose; the variance stays that of W.
+    law: of the entries of W: "gaussian", or "rademacher" (random signs), "uniform", "constant" (not random, all equal
+        to the standard deviation), which can be sampled only, by the dense reading; a bias is Gaussian.
 
     Returns a vector; raises ProgramError when widths do not fit, naming the weight.
     """
@@ -58,7 +61,7 @@ def linear(
         rows, cols = (source, Width(ratio)) if transpose else (Width(ratio), source)
     a, c = exponents(scale, name, rows, cols)
     number, sigma = _std(name, std)
-    weight = builder.weight(name, Parameter(rows, cols, number, a, c, bool(trainable)), sigma)
+    weight = builder.weight(name, Parameter(rows, cols, number, a, c, bool(trainable), law), sigma)
     product = builder.matmul(weight, x.name, transpose)
     result = _times(builder, sigma, product)
     if bias:
@@ -76,13 +79,22 @@ def readout(
     std: Std = ...,
     scale: object = ...,
     trainable: bool = ...,
+    law: str = ...,
     outputs: None = ...,
 ) -> Symbol: ...
 
 
 @overload
 def readout(
-    name: str, x: Symbol, *, bias: Std = ..., std: Std = ..., scale: object = ..., trainable: bool = ..., outputs: int
+    name: str,
+    x: Symbol,
+    *,
+    bias: Std = ...,
+    std: Std = ...,
+    scale: object = ...,
+    trainable: bool = ...,
+    law: str = ...,
+    outputs: int,
 ) -> tuple[Symbol, ...]: ...
 
 
@@ -94,6 +106,7 @@ def readout(
     std: Std = 1,
     scale: object = NTK,
     trainable: bool = True,
+    law: str = GAUSSIAN,
     outputs: int | None = None,
 ) -> Symbol | tuple[Symbol, ...]:
     """The scalar Σ_α v_α x_α with a Gaussian readout v, plus a bias scalar `<name>.bias`; options as in `linear`.
@@ -103,14 +116,14 @@ def readout(
     if outputs is not None:
         if isinstance(outputs, bool) or not isinstance(outputs, int) or outputs < 1:
             raise ProgramError(f"outputs={outputs!r} of {name!r} must be a positive integer")
-        options: dict[str, Any] = {"bias": bias, "std": std, "scale": scale, "trainable": trainable}
+        options: dict[str, Any] = {"bias": bias, "std": std, "scale": scale, "trainable": trainable, "law": law}
         return tuple(readout(f"{name}_{j}", x, **options) for j in range(outputs))
     builder, source = _vector(name, x, "tp.readout")
     if not source.growing:
         raise ProgramError(f"readout {name!r} reads the data directly; put tp.linear in between")
     a, c = exponents(scale, name, None, source)
     number, sigma = _std(name, std)
-    weight = builder.weight(name, Parameter(None, source, number, a, c, bool(trainable)), sigma)
+    weight = builder.weight(name, Parameter(None, source, number, a, c, bool(trainable), law), sigma)
     result = _times(builder, sigma, builder.dot(weight, x.name))
     if bias:
         result = builder.add(result, _bias(builder, name, None, bias, scale, trainable))

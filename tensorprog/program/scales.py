@@ -7,7 +7,7 @@ arXiv 2011.14522, section 3). Stored with unit variance instead, b folds away: a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from types import MappingProxyType
 from typing import Literal
@@ -97,6 +97,6 @@ def exponents(scale: object, name: str, rows: Width | None, cols: Width | None) 
 
 
 def rescaled(parameter: Parameter, name: str, scale: object) -> Parameter:
-    """The parameter under another parametrisation; std, shape and trainable are kept."""
+    """The parameter under another parametrisation; all else is kept."""
     a, c = exponents(scale, name, parameter.rows, parameter.cols)
-    return Parameter(parameter.rows, parameter.cols, parameter.std, a, c, parameter.trainable)
+    return replace(parameter, a=a, c=c)

@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Literal
 
 from tensorprog.program.instructions import (
+    GAUSSIAN,
     Apply,
     Constant,
     Free,
@@ -233,6 +234,7 @@ def _small_print(parameters: list[Parameter]) -> Spans:
     """The scale of the weights of one box, where it is not 1."""
     notes = [factor(Coefficient(p.std, -p.a)) for p in parameters if p.std != 1 or p.a]
     notes += [(Span("frozen"),) for p in parameters if not p.trainable]
+    notes += [(Span(p.law),) for p in parameters if p.law != GAUSSIAN]
     return _joined(notes, ", ")
 
 

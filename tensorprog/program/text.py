@@ -13,6 +13,7 @@
 |---|---|
 | `W = parameter n x n, std 1, a 1/2, c 0` | Gaussian matrix, readout `1 x n`, bias `n x 1` or scalar `1 x 1` |
 | `W = parameter n x n, std 1, a 1/2, c 0, frozen` | the same, not trainable |
+| `W = parameter n x n, std 1, a 1/2, c 0, law rademacher` | the same with entries of another law |
 | `in0_2 = input 0 position 2` | data row 0, at position 2 of a sequence |
 | `dW = free W` | a free direction on W |
 | `k = constant 1/2*n^1` | a scalar; with `, width n` the vector whose coordinates all equal it |
@@ -39,6 +40,7 @@ from tensorprog.errors import ExpressionError, ProgramError, TensorProgramError
 from tensorprog.functions import parse_function
 from tensorprog.program.checks import check_leaf, check_output, check_slot, infer
 from tensorprog.program.instructions import (
+    GAUSSIAN,
     Apply,
     Constant,
     Free,
@@ -69,7 +71,9 @@ MAX_LENGTH = 1_000_000
 NAME = r"[^\W\d][^\s=*@()+,:^\[\]\"'`;#<>/\\-]*"
 
 PARAMETER = re.compile(
-    rf"parameter (1|{WIDTH}) x (1|{WIDTH}), std ({RATIONAL}), a ({RATIONAL}), c ({RATIONAL})(, frozen)?", re.ASCII
+    rf"parameter (1|{WIDTH}) x (1|{WIDTH}), std ({RATIONAL}), a ({RATIONAL}), c ({RATIONAL})"
+    r"(, frozen)?(?:, law ([a-z]+))?",
+    re.ASCII,
 )
 INPUT = re.compile(r"input (\d+)(?: position (\d+))?", re.ASCII)
 FREE = re.compile(rf"free ({NAME})")
@@ -115,9 +119,9 @@ def write_instruction(instruction: Instruction) -> str:
     match instruction:
         case Input(index, position):
             return f"input {index}" if position is None else f"input {index} position {position}"
-        case Parameter(rows, cols, std, a, c, trainable):
-            shape = f"{rows or 1} x {cols or 1}"
-            return f"parameter {shape}, std {std}, a {a}, c {c}" + ("" if trainable else ", frozen")
+        case Parameter(rows, cols, std, a, c, trainable, law):
+            marks = ("" if trainable else ", frozen", "" if law == GAUSSIAN else f", law {law}")
+            return f"parameter {rows or 1} x {cols or 1}, std {std}, a {a}, c {c}{''.join(marks)}"
         case Free(parameter):
             return f"free {parameter}"
         case Constant(coefficient, width, name):
@@ -221,9 +225,9 @@ def read(text: str) -> Program:
 def read_instruction(text: str) -> Instruction:
     """The instruction of one right-hand side; ExpressionError when it is none."""
     if found := PARAMETER.fullmatch(text):
-        rows, cols, std, a, c, frozen = found.groups()
+        rows, cols, std, a, c, frozen, law = found.groups()
         numbers = read_fraction(std), read_fraction(a), read_fraction(c)
-        return Parameter(read_side(rows), read_side(cols), *numbers, trainable=frozen is None)
+        return Parameter(read_side(rows), read_side(cols), *numbers, frozen is None, law or GAUSSIAN)
     if found := INPUT.fullmatch(text):
         return Input(read_integer(found[1]), None if found[2] is None else read_integer(found[2]))
     if found := FREE.fullmatch(text):

@@ -1,6 +1,6 @@
 """Readings: programs in, answers out."""
 
-from tensorprog.readings.derive import BAR, all_orders, derive, reparametrised
+from tensorprog.readings.derive import BAR, all_orders, check_gaussian, derive, reparametrised
 from tensorprog.readings.draws import check_width, draw
 from tensorprog.readings.inputs import check_data
 from tensorprog.readings.joint import Joint
@@ -20,6 +20,7 @@ __all__ = [
     "all_orders",
     "as_norms",
     "check_data",
+    "check_gaussian",
     "check_memory",
     "check_request",
     "check_width",

@@ -27,6 +27,7 @@ from tensorprog.passes.correlation import MAX_D, Order, order_of
 from tensorprog.passes.gradient import Gradient, adjoints, gradient
 from tensorprog.program import (
     ABC,
+    GAUSSIAN,
     Apply,
     Builder,
     Instruction,
@@ -108,10 +109,11 @@ def derive(
 ) -> Table:
     """Upper bounds on the powers of n of derivative correlations; parameters as in `tp.derive`, without data.
 
-    Raises OrderError for orders the program cannot have.
+    Raises OrderError for orders the program cannot have, ProgramError for entries that are not Gaussian.
     """
     if not isinstance(program, Program):
         raise ProgramError(f"{program!r} is not a Program; pass what tp.trace returns")
+    check_gaussian(program)
     program = reparametrised(program, abc)
     scale = exact(kappa)
     wanted = list(dict.fromkeys(all_orders(program, points) if orders is None else checked_pairs(orders)))
@@ -259,8 +261,19 @@ def _improved(
     return size if judged is None else min(size, judged.bound)
 
 
+def check_gaussian(program: Program) -> None:
+    """Raise ProgramError for parameters of another law: bounds and limits are those of Gaussian entries."""
+    for name, parameter in program.parameters.items():
+        if parameter.law != GAUSSIAN:
+            raise ProgramError(
+                f"exponents and limits are derived for Gaussian entries, those of {name!r} are {parameter.law}; drop "
+                'its law=, or only sample the program, by the dense reading: tp.sample(…, method="dense")'
+            )
+
+
 def proved_sizes(program: Program, skip: Collection[str] = ()) -> dict[str, Exponent]:
     """Size classes of all nodes of any program; scalars that a sign flip makes odd are improved, but those to skip."""
+    check_gaussian(program)
     with deep_recursion(len(program.nodes)):
         return node_sizes(program.nodes, program.types, partial(_improved, program.nodes, program.types, skip))
 

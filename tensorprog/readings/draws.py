@@ -1,4 +1,4 @@
-"""Gaussian parameters at a finite width, one random stream for each (seed, width, sample, parameter).
+"""Parameters at a finite width, one random stream for each (seed, width, sample, parameter).
 
 The stream of a parameter depends on nothing else: not on the batch it is drawn in, nor on the other parameters of the
 program, so every correlation of one architecture sees the same weights.
@@ -8,15 +8,27 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+from scipy.special import erf
 
 from tensorprog.errors import SamplingError
 from tensorprog.program import Matrix, Parameter, Program, Vector
 
 Array = NDArray[np.floating]
+ENTRIES: Mapping[str, Callable[[Array], Array]] = MappingProxyType(
+    {
+        "gaussian": lambda g: g,
+        "rademacher": np.sign,
+        "uniform": lambda g: math.sqrt(3) * erf(g / math.sqrt(2)),
+        "constant": np.ones_like,
+    }
+)
+"""Entries of each law, of mean square 1, from standard normals."""
 
 
 class Key(np.random.bit_generator.ISeedSequence):

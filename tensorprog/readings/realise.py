@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tensorprog.program import Constant, Program
 from tensorprog.readings.bulk import Bulk
-from tensorprog.readings.draws import Array, draw, entry_scale, shape, slot_scale, stream
+from tensorprog.readings.draws import ENTRIES, Array, draw, entry_scale, shape, slot_scale, stream
 from tensorprog.readings.evaluate import Value, run
 from tensorprog.readings.inputs import input_values
 from tensorprog.readings.joint import Joint
@@ -55,6 +55,7 @@ def realise(
         for name, parameter in program.parameters.items():
             if name not in values:
                 entries = draw(name, shape(program, name, width, d0), width, batch, seed, dtype)
+                entries = ENTRIES[parameter.law](entries)
                 entries *= dtype.type(entry_scale(parameter, width, d0))
                 values[name] = entries
         if execute is None:

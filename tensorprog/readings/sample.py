@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from tensorprog.errors import SamplingError
-from tensorprog.program import Program
+from tensorprog.program import GAUSSIAN, Matrix, Program
 from tensorprog.readings.costs import fastest, free_memory, memory
 from tensorprog.readings.dense import sample_dense
 from tensorprog.readings.draws import check_width
@@ -58,7 +58,8 @@ def sample(
     width: n. samples: how many initialisations. seed: of all random streams; sample i has streams of its own, so its
         value depends neither on `samples` nor on how the work is batched.
     method: "dense" draws the matrices, "exact" reveals them product by product, with the same law; "auto" takes the
-        faster one (`costs`). The random numbers of the two differ.
+        faster one (`costs`), or the one that there is: matrices that are not Gaussian need the dense one. The random
+        numbers of the two differ.
     dtype: float64 or float32.
 
     Returns (samples,) float64: signed values for D = 0, Euclidean norms for D = 1, spectral norms (relative error
@@ -85,7 +86,17 @@ def sample(
 
 
 def reading_of(program: Program, width: int, d0: int, method: str) -> str:
-    """The reading that a method means at this width: "dense" or "exact"."""
+    """The reading that a method means at this width, "dense" or "exact"; SamplingError where it cannot be taken."""
+    matrices = [name for name in program.parameters if isinstance(program.types[name], Matrix)]
+    for name in matrices:
+        law = program.parameters[name].law
+        if law != GAUSSIAN and method == "exact":
+            raise SamplingError(
+                f"the exact reading is for Gaussian matrices, and the entries of {name!r} are {law}; take "
+                'method="dense", which builds the matrices, or "auto"'
+            )
+        if law != GAUSSIAN:
+            return "dense"
     return fastest(program, width, d0, batch_size(width)) if method == "auto" else method
 
 

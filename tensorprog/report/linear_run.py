@@ -29,7 +29,7 @@ from tensorprog.learning.study import (
 )
 from tensorprog.passes.recipe import Recipe
 from tensorprog.program import Program
-from tensorprog.readings import check_request
+from tensorprog.readings import check_gaussian, check_request
 from tensorprog.report.linear_report import ZERO, Growth, Linearity
 from tensorprog.report.machine import digest, made_on
 from tensorprog.scaling.measure import check_counts, check_widths, check_workers, threads_of
@@ -80,6 +80,7 @@ def linearity(
     Raises TrainingError, DataError, SamplingError before any work starts.
     """
     start = time.perf_counter()
+    check_gaussian(program)
     array, wanted = check_task(program, data, targets), np.asarray(targets, dtype=np.float64)
     kept = check_widths(widths, [program])
     check_workers(workers)
