@@ -78,7 +78,7 @@ def run() -> None:
     for width in (64, 128, 192, 256, 512, 1024, 4096, 8192, 2**14, 2**16, 2**18, 2**20):
         samples = max(4, 2**15 // width)
         exact = sample(width, samples, "exact")
-        dense = sample(width, max(1, samples // 4), "dense") if width <= 8192 else float("nan")
+        dense = sample(width, samples if width <= 1024 else 4, "dense") if width <= 8192 else float("nan")
         other = seconds(jax_sample(width)) if width in (256, 4096, 8192) else float("nan")
         drawing = seconds(partial(drawn, width, count))
         taken = {"exact": exact, "dense": dense}[fastest(c, width, DATA.shape[1], batch_size(width))]

@@ -1,6 +1,6 @@
 """What a sample costs in time and memory by either reading, and which of them `auto` takes.
 
-The constants are measured (benchmarks/readings.py fits them again); they matter where the two readings cost about the
+The constants are measured (benchmarks/costs.py fits them again); they matter where the two readings cost about the
 same, and there only their ratio does.
 """
 
@@ -19,6 +19,7 @@ from tensorprog.readings.spectral import depends_on
 
 DRAW = 5.5e-9  # seconds for a fresh Gaussian, two threads at work
 READ = 0.08e-9  # for an entry of a dense matrix in a product, several vectors at a time
+AGAIN = 1.0e-9  # for an entry in a product of an iteration, one vector at a time
 PROJECT = 2.2e-9  # for a coordinate of a vector against one vector of a span, all passes of a revealed product together
 CALL = 220e-6  # of a revealed product, whatever its width, shared by the samples of a batch
 STREAM = 4.5e-6  # of the random stream of a revealed product
@@ -28,16 +29,24 @@ BYTES = 8
 
 @dataclass(frozen=True)
 class Use:
-    """How a matrix of a program is used: its shape at one width, products with it, and with its transpose."""
+    """How a matrix of a program is used: its shape at one width, products with it, and with its transpose.
+
+    Those of a spectral norm count as often as it repeats them, typically; `iterated` are all of these.
+    """
 
     rows: int
     cols: int
     products: int
     returned: int
+    iterated: int
 
     @property
     def total(self) -> int:
         return self.products + self.returned
+
+    @property
+    def once(self) -> int:
+        return self.total - self.iterated
 
     @property
     def spans(self) -> tuple[int, int]:
@@ -46,19 +55,20 @@ class Use:
 
 
 def uses(program: Program, width: int, d0: int) -> list[Use]:
-    """The matrices of a program; products that a spectral norm repeats count as often as it takes, typically."""
+    """The matrices of a program."""
     nodes = program.nodes
     moving = depends_on(nodes, set(program.free.values()), lambda x: operands(nodes[x]))
-    counts: dict[tuple[str, bool], int] = {}
+    counts: Counter[tuple[str, bool]] = Counter()
+    iterated: Counter[str] = Counter()
     for name, node in program.products.items():
         if not isinstance(nodes[node.matrix], Free):
-            key = node.matrix, node.transpose
-            counts[key] = counts.get(key, 0) + (ITERATIONS if name in moving else 1)
+            counts[node.matrix, node.transpose] += ITERATIONS if name in moving else 1
+            iterated[node.matrix] += ITERATIONS if name in moving else 0
     found = []
     for name in program.parameters:
         if isinstance(program.types[name], Matrix):
             rows, cols = shape(program, name, width, d0)
-            found.append(Use(rows, cols, counts.get((name, False), 0), counts.get((name, True), 0)))
+            found.append(Use(rows, cols, counts[name, False], counts[name, True], iterated[name]))
     return found
 
 
@@ -66,7 +76,7 @@ def seconds(program: Program, width: int, d0: int, batch: int) -> Mapping[str, f
     """Time of the products of one sample by each reading; what both share is left out."""
     dense = exact = 0.0
     for use in uses(program, width, d0):
-        dense += use.rows * use.cols * (DRAW + READ * use.total)
+        dense += use.rows * use.cols * (DRAW + READ * use.once + AGAIN * use.iterated)
         (right, left), both = use.spans, (use.rows + use.cols) / 2
         exact += DRAW * (right * use.rows + left * use.cols) + STREAM * (right + left) + CALL * use.total / batch
         exact += PROJECT * both * (right + left) ** 2 / 2
