@@ -13,7 +13,7 @@ import numpy as np
 
 from tensorprog.readings.arena import Arena
 from tensorprog.readings.draws import Array
-from tensorprog.readings.revealed import Draw, Revealed, Span
+from tensorprog.readings.revealed import SQUARES, Draw, Revealed, Span
 from tensorprog.readings.team import Team
 
 BLOCK = 8192
@@ -59,7 +59,7 @@ class Blockwise(Revealed):
     def _orthonormal(self, own: Span, x: Sequence[Array]) -> tuple[Array, Array, Array] | None:
         """x = coefficients · basis + mixing · q, and `turn` with q = turn · (what is written behind the basis).
 
-        None when x is nearly dependent.
+        None when x is nearly dependent, or too small or large to be squared.
         """
         number, length = len(x), len(x[0])
         basis, rest = own.vectors[0, : own.count], own.vectors[0, own.count : own.count + number]
@@ -76,6 +76,9 @@ class Blockwise(Revealed):
 
         again, gram = np.split(self._sum(length, remove), [own.count], axis=1)
         gram -= again @ again.T  # of what is left when `again` is removed too
+        smallest, largest = SQUARES[gram.dtype.name]
+        if not ((smallest < np.diag(sizes)) & (np.diag(sizes) < largest)).all():
+            return None
         norms = np.sqrt(np.maximum(np.diag(gram), 0))
         if not (norms > REMAINDER[gram.dtype.name] * np.sqrt(np.diag(sizes))).all():
             return None
@@ -100,7 +103,7 @@ class Blockwise(Revealed):
         fresh = own.products[0, own.count : own.count + number]
         basis, images = other.vectors[0, : other.count], other.products[0, : other.count]
         known, std = own.products[0, : own.count], fresh.dtype.type(self.std)
-        self.team.each(number, lambda i: self.normals(names[i], fresh[i : i + 1]))
+        self.team.each(number, lambda i: self.normals(names[i], fresh[i : i + 1], np.ones(1, bool)))
 
         def finish_q(s: slice) -> Array:
             q[:, s] = turn @ q[:, s]
@@ -119,6 +122,7 @@ class Blockwise(Revealed):
         slices = _slices(fresh.shape[1])
         self.team.each(len(slices), lambda i: finish(slices[i]))
         own.count += number
+        own.rank += number
         return result
 
     def _sum(self, length: int, task: Callable[[slice], Array]) -> Array:

@@ -77,7 +77,7 @@ def sample_exact(
                 elif key not in kept:
                     kept[key] = Revealed(len(batch), rows, cols, std, fresh, expected[name], dtype)
                 matrix = found[name] = kept[key]
-                matrix.forget(fresh, iterated=bool(joint.moving))
+                matrix.forget(fresh, joint.moving)
                 if isinstance(matrix, Blockwise):
                     matrix.team = team
         return found
@@ -111,9 +111,10 @@ def _fresh(
     name: str,
     places: Mapping[str, int],
     node: str,
-    again: int,
+    again: NDArray[np.intp],
     target: Array,
 ) -> None:
     """The Gaussians of one product, a stream of its own for each (seed, width, sample, matrix, product, repetition)."""
-    for row, sample in zip(target, batch, strict=True):
-        stream(seed, width, sample, name, places[node], again).standard_normal(dtype=target.dtype, out=row)
+    for row, sample, turn in zip(target, batch, again.tolist(), strict=True):
+        if turn >= 0:
+            stream(seed, width, sample, name, places[node], turn).standard_normal(dtype=target.dtype, out=row)

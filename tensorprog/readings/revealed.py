@@ -10,35 +10,47 @@ and the same for Wᵀ, with the same s², the variance of an entry of W whicheve
 of earlier ones draws nothing. Cost O(n k) for a product after k others, memory O(n k). Vectors that are multiplied
 together pass through the basis together, but for the second orthogonalisation.
 
-A span is full when k reaches its dimension; whatever is left of a vector then is rounding, and is dropped.
+A span is full when its rank reaches the dimension; whatever is left of a vector then is rounding, and is dropped.
+Which vectors draw, and from which stream, each sample of a batch decides for itself: where one has nothing to add, its
+basis gets a zero vector.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tensorprog.readings.draws import Array
 
-DEPENDENT = {"float64": 1e-13, "float32": 2e-5}
+DEPENDENT = {"float64": 1e-13, "float32": 1e-6}
 """A remainder smaller than this part of the vector is rounding."""
-ITERATED = {"float64": 1e-10, "float32": 2e-5}
-"""The same in the iterations of a spectral norm, whose vectors come back into the span and carry more rounding."""
+ITERATED = {"float64": 1e-10, "float32": 1e-5}
+"""The same in the iterations of a spectral norm, whose vectors come back into the span with more rounding: if that
+drew, the law would be the same, but what a sample is would depend on rounding."""
+SQUARES = {"float64": (1e-250, 1e250), "float32": (1e-25, 1e30)}
+"""Squared lengths that are neither close to the smallest number nor to the largest."""
 GROWTH = 8  # products by which a basis grows at least when it is full
 
-Draw = Callable[[str, int, Array], None]
-"""(node of the product, how often it was computed before, target (batch, length)): fill with fresh normals."""
+Draw = Callable[[str, NDArray[np.intp], Array], None]
+"""(node of the product, of each sample: how often it drew for the node before, or -1 where it draws nothing, target
+(batch, length)): fill with fresh normals."""
 
 
 class Span:
-    """Orthonormal vectors of one side and their products, (batch, capacity, length); `count` of them are in use."""
+    """Orthonormal vectors of one side and their products, (batch, capacity, length); `count` of them are in use.
+
+    `rank` (batch,): how many of these are not zero.
+    """
 
     def __init__(self, batch: int, capacity: int, length: int, image: int, dtype: np.dtype[np.floating]) -> None:
         self.vectors = np.zeros((batch, capacity, length), dtype)
         self.products = np.zeros((batch, capacity, image), dtype)
-        self.count = 0
+        self.clear()
+
+    def clear(self) -> None:
+        self.count, self.rank = 0, np.zeros(len(self.vectors), np.intp)
 
     def reserve(self, more: int) -> None:
         """Room for so many further vectors."""
@@ -76,50 +88,63 @@ class Revealed:
         products: tuple[int, int],
         dtype: np.dtype[np.floating],
     ) -> None:
-        self.std, self.draw, self.batch = std, draw, batch
+        self.std, self.batch, self.dtype = std, batch, dtype
         right = Span(batch, min(products[0], cols), cols, rows, dtype)
         left = Span(batch, min(products[1], rows), rows, cols, dtype)
         self.spans = (right, left)
-        self.computed: Counter[str] = Counter()
-        self.dependent = DEPENDENT[dtype.name]
+        self.forget(draw)
 
-    def forget(self, draw: Draw, iterated: bool = False) -> None:
-        """Become another matrix of the same law, in the same memory; `iterated`: for the iterations of a norm."""
-        self.draw = draw
-        self.dependent = (ITERATED if iterated else DEPENDENT)[self.spans[0].vectors.dtype.name]
-        self.computed.clear()
+    def forget(self, draw: Draw, iterated: Collection[str] = ()) -> None:
+        """Become another matrix of the same law, in the same memory; `iterated` are products that a norm repeats."""
+        self.draw, self.iterated = draw, iterated
+        self.drawn: dict[str, NDArray[np.intp]] = {}
         for span in self.spans:
-            span.count = 0
+            span.clear()
 
     def multiply(self, vectors: Sequence[Array], transpose: bool, names: Sequence[str]) -> list[Array]:
         """The product with each vector (batch, N); `names` are the nodes of the products."""
-        own, other = self.spans[transpose], self.spans[not transpose]
-        own.reserve(len(vectors))
-        known = own.count
         x = np.stack([np.broadcast_to(v, (self.batch, v.shape[-1])) for v in vectors], axis=1)
-        coefficients, new = self._split(own, x)
-        if new:
-            own.products[:, known : own.count] = self._fresh(own, other, own.basis[:, known:], [names[j] for j in new])
-        products = coefficients @ own.images
+        smallest, largest = SQUARES[self.dtype.name]
+        squares = np.vecdot(x, x)
+        if ((smallest < squares) & (squares < largest)).all():
+            products = self._multiply(x, squares, transpose, names)
+        else:
+            most = np.abs(x).max(axis=2, keepdims=True)
+            x = x / np.where((most > 0) & np.isfinite(most), most, 1)
+            products = self._multiply(x, np.vecdot(x, x), transpose, names)
+            products *= np.where(np.isfinite(most), most, np.nan)
         return [products[:, j] for j in range(len(vectors))]
 
-    def normals(self, name: str, target: Array) -> None:
-        """Fresh normals for a product: a stream of its own for each node, and each time that it is computed."""
-        self.computed[name] += 1
-        self.draw(name, self.computed[name] - 1, target)
+    def _multiply(self, x: Array, squares: Array, transpose: bool, names: Sequence[str]) -> Array:
+        """The products with x (batch, vectors, N), whose squared lengths are given."""
+        own, other = self.spans[transpose], self.spans[not transpose]
+        own.reserve(x.shape[1])
+        known = own.count
+        limits = [(ITERATED if name in self.iterated else DEPENDENT)[self.dtype.name] for name in names]
+        coefficients, new = self._split(own, x, np.array(limits, self.dtype) * np.sqrt(squares))
+        if new:
+            q, drawing = own.basis[:, known:], [(names[j], fresh) for j, fresh in new.items()]
+            own.products[:, known : own.count] = self._fresh(own, other, q, drawing)
+        products: Array = coefficients @ own.images
+        return products
 
-    def _split(self, own: Span, x: Array) -> tuple[Array, list[int]]:
-        """Coefficients (batch, vectors, basis) of x, once the basis is completed, and which vectors completed it.
+    def normals(self, name: str, target: Array, drawing: NDArray[np.bool_]) -> None:
+        """Fresh normals for a product, where samples draw: a stream for each node, and each time that it draws."""
+        before = self.drawn.setdefault(name, np.zeros(self.batch, np.intp))
+        self.draw(name, np.where(drawing, before, -1), target)
+        before += drawing
+
+    def _split(self, own: Span, x: Array, smallest: Array) -> tuple[Array, dict[int, NDArray[np.bool_]]]:
+        """Coefficients (batch, vectors, basis) of x, once the basis is completed; which vectors did so, and where.
 
         Every vector is orthogonalised twice: first against what is known, for all vectors together, and against what
-        those before it have added; then against all of that again.
+        those before it have added; then against all of that again. Remainders below `smallest` are dropped.
         """
         known, number = own.count, x.shape[1]
         coefficients = np.zeros((len(x), number, known + number), x.dtype)
         coefficients[:, :, :known] = x @ own.basis.swapaxes(1, 2)
         rest = x - coefficients[:, :, :known] @ own.basis
-        smallest = self.dependent * np.sqrt(np.vecdot(x, x))
-        new: list[int] = []
+        new: dict[int, NDArray[np.bool_]] = {}
         for j in range(number):
             row = rest[:, j]
             for start in (known, 0) if new else (0,):
@@ -128,19 +153,27 @@ class Revealed:
                 row -= (part[:, None, :] @ basis)[:, 0]
                 coefficients[:, j, start : own.count] += part
             length = np.sqrt(np.vecdot(row, row))
-            fresh = length > smallest[:, j]
+            fresh = self._leaves(own, length, smallest[:, j])
             if fresh.any():
                 coefficients[:, j, own.count] = np.where(fresh, length, 0)
-                own.vectors[:, own.count] = row * np.where(fresh, 1 / np.where(fresh, length, 1), 0)[:, None]
+                own.vectors[:, own.count] = row / np.where(fresh, length, 1)[:, None]
+                own.vectors[~fresh, own.count] = 0
                 own.count += 1
-                new.append(j)
+                own.rank += fresh
+                new[j] = fresh
         return coefficients[:, :, : own.count], new
 
-    def _fresh(self, own: Span, other: Span, q: Array, names: Sequence[str]) -> Array:
-        """W q for q (batch, vectors, N), orthonormal and orthogonal to earlier ones; for q = 0 it is never used."""
+    def _leaves(self, own: Span, length: Array, smallest: Array) -> NDArray[np.bool_]:
+        """In which samples a remainder of this length leaves the span."""
+        found: NDArray[np.bool_] = (length > smallest) & (own.rank < own.vectors.shape[2])
+        return found
+
+    def _fresh(self, own: Span, other: Span, q: Array, drawing: Sequence[tuple[str, NDArray[np.bool_]]]) -> Array:
+        """W q for q (batch, vectors, N), orthonormal and orthogonal to earlier ones, or 0 where nothing is drawn."""
         g = np.empty((*q.shape[:2], own.products.shape[2]), q.dtype)
-        for j, name in enumerate(names):
-            self.normals(name, g[:, j])
+        for j, (name, fresh) in enumerate(drawing):
+            self.normals(name, g[:, j], fresh)
+            g[~fresh, j] = 0
         g *= q.dtype.type(self.std)
         if other.count:
             seen = q @ other.images.swapaxes(1, 2) - g @ other.basis.swapaxes(1, 2)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tensorprog.errors import SamplingError
 from tensorprog.program import Coefficient, Slot
 from tensorprog.readings.draws import Array
 from tensorprog.readings.evaluate import LowRank, Value
@@ -110,8 +111,10 @@ def spectral_norm(operator: Callable[[Array], Array], start: Array) -> Array:
     start: (batch, size), random: its component along the extreme eigenvector must not vanish.
 
     Lanczos with full reorthogonalisation. A sample's value is final when the bound residual²/gap (Parlett, The
-    Symmetric Eigenvalue Problem, section 11.7) and the change since the check before are below the tolerance; it does
-    not depend on the others of the batch.
+    Symmetric Eigenvalue Problem, section 11.7) and the change since the check before are below the tolerance; from then
+    on its direction is zero: neither its value nor what the operator draws for it depends on the others of the batch.
+
+    Raises SamplingError when a value is not final after 300 steps.
     """
     batch, size = start.shape
     basis = [_normalised(start)[0]]
@@ -136,7 +139,12 @@ def spectral_norm(operator: Callable[[Array], Array], start: Array) -> Array:
             final |= checked & settled
             if final.all():
                 return largest
-        basis.append(following)
+        basis.append(np.where(final[:, None], 0, following))
+    if size > MAX_ITERATIONS:
+        raise SamplingError(
+            f"{np.sum(~final)} of {batch} spectral norms are not known to {TOLERANCE:g} after {MAX_ITERATIONS} steps; "
+            "take D = 0 or 1 here, or another width or seed"
+        )
     return largest
 
 
