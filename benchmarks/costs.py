@@ -43,9 +43,9 @@ def timed(task: Task, width: int) -> dict[str, float]:
     """Seconds a sample by each reading, the least of rounds that take turns; as many samples as two threads batch."""
     _, programs, data = task
     iterated = any(program.slots for program in programs)
-    samples = 8 if iterated else 2 * batch_size(width)
+    samples = 32 if iterated else 2 * batch_size(width)
     found = {"dense": np.inf, "exact": np.inf}
-    for turn in range(4 if iterated else ROUNDS):
+    for turn in range(2 if iterated else ROUNDS):
         for method in found:
             start = time.perf_counter()
             tp.sample(programs, data, width, samples, turn, method)
@@ -60,6 +60,7 @@ def features(program: Program, width: int, d0: int) -> dict[str, NDArray[np.floa
     for use in uses(program, width, d0):
         entries, (right, left) = use.rows * use.cols, use.spans
         dense[:3] += entries, entries * use.once, entries * use.iterated
+        dense[5] += 1
         exact[0] += right * use.rows + left * use.cols
         exact[3:6] += (use.rows + use.cols) / 2 * (right + left) ** 2 / 2, use.total / batch, right + left
     coordinates = sum(kind.width.at(width, d0) for kind in program.types.values() if isinstance(kind, Vector))

@@ -22,7 +22,7 @@ READ = 0.08e-9  # for an entry of a dense matrix in a product, several vectors a
 AGAIN = 1.0e-9  # for an entry in a product of an iteration, one vector at a time
 PROJECT = 2.2e-9  # for a coordinate of a vector against one vector of a span, all passes of a revealed product together
 CALL = 220e-6  # of a revealed product, whatever its width, shared by the samples of a batch
-STREAM = 4.5e-6  # of the random stream of a revealed product
+STREAM = 4.5e-6  # of the random stream of a revealed product, or of a matrix
 ITERATIONS = 20  # of a spectral norm, typically
 BYTES = 8
 
@@ -76,7 +76,7 @@ def seconds(program: Program, width: int, d0: int, batch: int) -> Mapping[str, f
     """Time of the products of one sample by each reading; what both share is left out."""
     dense = exact = 0.0
     for use in uses(program, width, d0):
-        dense += use.rows * use.cols * (DRAW + READ * use.once + AGAIN * use.iterated)
+        dense += STREAM + use.rows * use.cols * (DRAW + READ * use.once + AGAIN * use.iterated)
         (right, left), both = use.spans, (use.rows + use.cols) / 2
         exact += DRAW * (right * use.rows + left * use.cols) + STREAM * (right + left) + CALL * use.total / batch
         exact += PROJECT * both * (right + left) ** 2 / 2
