@@ -35,11 +35,14 @@ def batch_size(width: int) -> int:
 
 
 class Memory(local):
-    """Matrices and large arrays of each thread, allocated once for all samples that it is handed to."""
+    """Matrices and large arrays of each thread, allocated once for all samples that it is handed to.
+
+    Of each parameter that of the last batch is kept: the spans of every length that a batch has had would add up.
+    """
 
     def __init__(self) -> None:
         self.arena = Arena()
-        self.matrices: dict[tuple[object, ...], Revealed] = {}
+        self.matrices: dict[str, tuple[object, Revealed]] = {}
 
 
 def sample_exact(
@@ -71,12 +74,15 @@ def sample_exact(
                 rows, cols = shape(program, name, width, d0)
                 fresh = partial(_fresh, seed, width, batch, name, places)
                 std = entry_scale(parameter, width, d0)
-                key = (name, len(batch), rows, cols, std, expected[name], dtype)
-                if key not in kept and large:
-                    kept[key] = Blockwise(team, memory.arena, rows, cols, std, fresh, expected[name], dtype)
-                elif key not in kept:
-                    kept[key] = Revealed(len(batch), rows, cols, std, fresh, expected[name], dtype)
-                matrix = found[name] = kept[key]
+                key = (len(batch), rows, cols, std, expected[name], dtype)
+                if name in kept and kept[name][0] != key:
+                    del kept[name]
+                if name not in kept and large:
+                    new = Blockwise(team, memory.arena, rows, cols, std, fresh, expected[name], dtype)
+                    kept[name] = key, new
+                elif name not in kept:
+                    kept[name] = key, Revealed(len(batch), rows, cols, std, fresh, expected[name], dtype)
+                matrix = found[name] = kept[name][1]
                 matrix.forget(fresh, iterated=bool(joint.moving))
                 if isinstance(matrix, Blockwise):
                     matrix.team = team
