@@ -22,8 +22,8 @@ from tensorprog.readings.evaluate import Value
 from tensorprog.readings.joint import Joint
 from tensorprog.readings.realise import cut, realise
 from tensorprog.readings.revealed import Revealed
-from tensorprog.readings.sweep import plan, run_stages
-from tensorprog.readings.team import Team, blas, cores
+from tensorprog.readings.sweep import run_stages
+from tensorprog.readings.team import MANY, Team, blas, cores
 
 BATCH_NUMBERS = 16_384  # coordinates of a vector batch
 LARGE = 32_768  # from this width on samples go one by one, in blocks of coordinates that threads share
@@ -32,6 +32,12 @@ LARGE = 32_768  # from this width on samples go one by one, in blocks of coordin
 def batch_size(width: int) -> int:
     """Samples computed together: many at small widths, one by one at large ones."""
     return 1 if width >= LARGE else max(1, BATCH_NUMBERS // width)
+
+
+def sharing(width: int, samples: int, threads: int, most: int) -> tuple[int, int]:
+    """Threads at work on samples of their own, and samples that each holds at once: at most `most` together."""
+    team = 1 if width >= LARGE else min(threads, most, samples)
+    return team, max(1, min(batch_size(width), most // team, -(-samples // team)))
 
 
 class Memory(local):
@@ -54,11 +60,12 @@ def sample_exact(
     dtype: np.dtype[np.floating],
     threads: int | None = None,
     memory: Memory | None = None,
+    most: int = MANY,
 ) -> Array:
     """Values of every program of `joint` at these sample indices, (programs, len(samples)); see `realise`.
 
     threads: share the samples, or the coordinates of large widths; all cores by default.
-    memory: of earlier calls, to be used again.
+    memory: of earlier calls, to be used again. most: samples to hold at once.
     """
     program, d0 = joint.program, data.shape[-1]
     expected = products(program)
@@ -88,16 +95,14 @@ def sample_exact(
                     matrix.team = team
         return found
 
-    planned = plan(joint.operations, program.types, joint.wanted, joint.given) if large else None
-
     def execute(values: MutableMapping[str, Value]) -> None:
-        assert planned is not None
         fused, arena = joint.fusion, memory.arena
         bulk = None if fused is None else Bulk(fused, 1, width, d0, dtype, arena.empty)
-        run_stages(joint.operations, program.types, planned, values, width, d0, team, arena, bulk)
+        run_stages(joint.operations, program.types, joint.planned, values, width, d0, team, arena, bulk)
 
-    with Team(threads or cores()) as team, blas().limit(limits=1, user_api="blas"):
-        parts = cut(samples, batch_size(width), 1 if large else team.size)
+    shared, length = sharing(width, len(samples), threads or cores(), most)
+    with Team(threads or cores() if large else shared) as team, blas().limit(limits=1, user_api="blas"):
+        parts = cut(samples, length, shared)
         return realise(joint, data, width, parts, seed, dtype, matrices, team, execute if large else None)
 
 
