@@ -89,7 +89,8 @@ def measure(
         (`allotment`), decided from pilot samples, and kept in the store before the run.
     data, widths, seed: as in `tp.sample`.
     workers: processes; 1 stays in this one. progress: a bar on the terminal after two seconds.
-    method: as in `tp.sample`. memory: bytes that all processes together may use, by default half of what is free.
+    method: as in `tp.sample`. memory: bytes that samples of all processes together may use, by default
+        half of what is free; batches shrink to it.
     store: a file that keeps finished samples, see `store`; those that it has already are not computed again.
     executor: any `concurrent.futures.Executor` to use instead of processes of this machine; `workers` then says how
         many jobs it can run at once, and each may use half of the memory that is free here unless `memory` is given.

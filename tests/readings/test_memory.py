@@ -128,7 +128,7 @@ def test_batches_of_other_lengths_leave_nothing_behind(D, d):
 # -- a budget
 
 
-@pytest.mark.parametrize(("program", "method", "width"), [(C, "dense", 300), (C, "exact", 64), (NORM, "exact", 32)])
+@pytest.mark.parametrize(("program", "method", "width"), [(C, "dense", 300), (C, "exact", 64), (NORM, "exact", 16)])
 def test_batches_shrink_to_the_budget_and_values_stay(program, method, width, available):
     available(10**12)
     whole, _, most = traced(lambda: tp.sample(program, DATA, width, 60, 1, method))
