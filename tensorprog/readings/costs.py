@@ -7,15 +7,25 @@ same, and there only their ratio does.
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
-from tensorprog.program import Free, Matrix, Program, Vector, operands
+import numpy as np
+
+from tensorprog.program import Free, Matrix, Program, operands
+from tensorprog.readings.dense import sharing as sharing_dense
 from tensorprog.readings.draws import shape
+from tensorprog.readings.exact import LARGE
+from tensorprog.readings.exact import sharing as sharing_exact
+from tensorprog.readings.joint import Joint
 from tensorprog.readings.spectral import depends_on
+from tensorprog.readings.storage import Side, side
+from tensorprog.readings.sweep import BLOCK
+from tensorprog.readings.team import MANY, cores
 
 DRAW = 5.5e-9  # seconds for a fresh Gaussian, two threads at work
 READ = 0.08e-9  # for an entry of a dense matrix in a product, several vectors at a time
@@ -24,7 +34,11 @@ PROJECT = 2.2e-9  # for a coordinate of a vector against one vector of a span, a
 CALL = 220e-6  # of a revealed product, whatever its width, shared by the samples of a batch
 STREAM = 4.5e-6  # of the random stream of a revealed product, or of a matrix
 ITERATIONS = 20  # of a spectral norm, typically
-BYTES = 8
+SETTLED = 28  # iterations that the slowest of a batch of samples needs, typically
+SWEPT = 16  # vectors of a block that a thread has in the cache
+DOUBLE = np.dtype(np.float64)
+SYSTEM = Path("/proc/meminfo")
+CONTAINER = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True)
@@ -54,7 +68,7 @@ class Use:
         return min(self.products, self.cols), min(self.returned, self.rows)
 
 
-def uses(program: Program, width: int, d0: int) -> list[Use]:
+def uses(program: Program, width: int, d0: int, iterations: int = ITERATIONS) -> list[Use]:
     """The matrices of a program."""
     nodes = program.nodes
     moving = depends_on(nodes, set(program.free.values()), lambda x: operands(nodes[x]))
@@ -62,8 +76,8 @@ def uses(program: Program, width: int, d0: int) -> list[Use]:
     iterated: Counter[str] = Counter()
     for name, node in program.products.items():
         if not isinstance(nodes[node.matrix], Free):
-            counts[node.matrix, node.transpose] += ITERATIONS if name in moving else 1
-            iterated[node.matrix] += ITERATIONS if name in moving else 0
+            counts[node.matrix, node.transpose] += iterations if name in moving else 1
+            iterated[node.matrix] += iterations if name in moving else 0
     found = []
     for name in program.parameters:
         if isinstance(program.types[name], Matrix):
@@ -89,23 +103,117 @@ def fastest(program: Program, width: int, d0: int, batch: int) -> str:
     return min(found, key=found.__getitem__)
 
 
-def memory(program: Program, width: int, d0: int, method: str) -> int:
-    """Bytes that one sample needs at the peak, about: its matrices or spans, and its vectors."""
+def memory(
+    joint: Joint,
+    width: int,
+    d0: int,
+    method: str,
+    samples: int = MANY,
+    threads: int | None = None,
+    dtype: np.dtype[np.floating] = DOUBLE,
+    most: int = MANY,
+) -> int:
+    """Bytes that a run of so many samples needs at the peak, about: of the samples that its threads hold at once.
+
+    threads, most: as the readings take them, which hold fewer samples at once where there are fewer.
+    """
+    team = threads or cores()
     if method == "dense":
-        sizes = Counter(kind.width for kind in program.types.values() if isinstance(kind, Vector))
-        vectors = sum(count * side.at(width, d0) for side, count in sizes.items())
-        return BYTES * (sum(use.rows * use.cols for use in uses(program, width, d0)) + vectors)
-    spans = sum(sum(use.spans) * (use.rows + use.cols) for use in uses(program, width, d0))
-    stored = sum(prod(shape(program, node.vector, width, d0)) for node in program.products.values())
-    return BYTES * (spans + 3 * stored)
+        shared, batch = sharing_dense(joint.program, width, d0, samples, team, most, dtype)
+    else:
+        shared, batch = sharing_exact(width, samples, team, most)
+    together = min(shared * batch, samples)
+    swept = team * BLOCK * SWEPT if method == "exact" and width >= LARGE else 0
+    return dtype.itemsize * (swept + together * numbers(joint, width, d0, method))
+
+
+def fitting(
+    joint: Joint,
+    width: int,
+    d0: int,
+    method: str,
+    limit: int,
+    samples: int = MANY,
+    threads: int | None = None,
+    dtype: np.dtype[np.floating] = DOUBLE,
+) -> int:
+    """Samples to hold at once so that a run needs at most `limit` bytes; 0 where not even one fits."""
+    if memory(joint, width, d0, method, samples, threads, dtype) <= limit:
+        return MANY
+    return limit // memory(joint, width, d0, method, 1, threads, dtype)
+
+
+def numbers(joint: Joint, width: int, d0: int, method: str) -> int:
+    """Numbers that one sample needs at the peak: matrices or spans, families, vectors, and what a norm iterates on."""
+    program, fusion = joint.program, joint.fusion
+    large = method == "exact" and width >= LARGE
+    given = [name for name in program.parameters if method == "dense" or not isinstance(program.types[name], Matrix)]
+    kept = sum(prod(shape(program, name, width, d0)) for name in given)
+    if fusion is not None:
+        kept += len(fusion.places) + sum(len(names) * side.at(width, d0) for side, names in fusion.families)
+    if method == "exact":
+        kept += _spans(program, width, d0)
+    alive = _coordinates(joint.alive_in_stages if large else joint.alive, width, d0)
+    stays = _coordinates(Counter(side(program.types, name) for name in joint.wanted), width, d0)
+    norms = [_operator(joint, i, width, d0) for i, output in enumerate(joint.outputs) if output is None]
+    return kept + max(alive, stays + max(norms, default=0))
+
+
+def _spans(program: Program, width: int, d0: int) -> int:
+    """Numbers in the spans of all matrices; one that iterations make longer is copied once it is full."""
+    found = uses(program, width, d0, SETTLED)
+    copied = [max(use.spans) * max(use.rows, use.cols) for use in found if use.iterated]
+    return sum(sum(use.spans) * (use.rows + use.cols) for use in found) + max(copied, default=0)
+
+
+def _operator(joint: Joint, index: int, width: int, d0: int) -> int:
+    """Numbers that the norm of one operator needs: its Lanczos basis twice, directions, and vectors that move."""
+    size = directions = 0
+    for slot in joint.slots[index]:
+        sides = shape(joint.program, slot.parameter, width, d0)
+        if len(sides) < 2:
+            size += prod(sides)
+            directions += prod(sides)
+        else:
+            rows, cols = sides
+            right = min(cols, len({r for _, left, r in slot.terms if left in joint.moving}))
+            left = min(rows, len({left for _, left, _ in slot.terms if left not in joint.moving}))
+            size += rows * right + cols * left
+            directions += (rows + cols) * (right + left)
+    moving = _coordinates(joint.alive_in_operators[index], width, d0)
+    return size * (2 * min(size, SETTLED) + 4) + 3 * directions + moving
+
+
+def _coordinates(vectors: Mapping[Side, int], width: int, d0: int) -> int:
+    return sum(count * (1 if side is None else side.at(width, d0)) for side, count in vectors.items())
 
 
 def free_memory() -> int:
-    """Bytes that a new process may use without swapping, as the system tells; all physical memory where it does not."""
+    """Bytes that a new process may use without swapping or being killed: the system's or the container's, the smaller.
+
+    All physical memory where neither tells.
+    """
+    told = [free for free in (_free_of_system(), _free_of_container()) if free is not None]
+    return min(told, default=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+
+
+def _free_of_system() -> int | None:
+    found = re.search(r"^MemAvailable:\s*(\d+)", _text(SYSTEM), re.MULTILINE)
+    return int(found[1]) * 1024 if found else None
+
+
+def _free_of_container() -> int | None:
+    """What a control group leaves (version 2); files in its cache make way."""
+    limit, current = (_text(CONTAINER / name).strip() for name in ("memory.max", "memory.current"))
+    if not (limit.isdecimal() and current.isdecimal()):
+        return None
+    cached = re.search(r"^inactive_file (\d+)", _text(CONTAINER / "memory.stat"), re.MULTILINE)
+    return max(0, int(limit) - int(current) + (int(cached[1]) if cached else 0))
+
+
+def _text(path: Path) -> str:
+    """Of a file of the system, empty where there is none."""
     try:
-        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
+        return path.read_text(encoding="ascii")
     except OSError:
-        pass
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        return ""

@@ -8,13 +8,25 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from tensorprog.program import Program
 from tensorprog.readings.draws import Array, shape
 from tensorprog.readings.joint import Joint
 from tensorprog.readings.realise import cut, realise
-from tensorprog.readings.team import Team, cores
+from tensorprog.readings.team import MANY, Team, cores
 
 BATCH_NUMBERS = 16_384  # coordinates of a vector batch: fits the cache, and is large enough to hide the interpreter
-BATCH_BYTES = 400_000_000  # matrices that one thread holds
+BATCH_BYTES = 64_000_000  # matrices that one thread draws together: with larger batches nothing gets faster
+ALONE_BYTES = 400_000_000  # from here on samples go one by one, with all threads at the products of one
+
+
+def sharing(
+    program: Program, width: int, d0: int, samples: int, threads: int, most: int, dtype: np.dtype[np.floating]
+) -> tuple[int, int]:
+    """Threads at work, and samples that each holds at once: at most `most` together."""
+    needed = dtype.itemsize * sum(int(np.prod(shape(program, name, width, d0))) for name in program.parameters)
+    team = min(1 if needed > ALONE_BYTES else threads, most, samples)
+    size = min(BATCH_NUMBERS // width, BATCH_BYTES // max(needed, 1), most // team, -(-samples // team))
+    return team, max(1, size)
 
 
 def sample_dense(
@@ -26,14 +38,14 @@ def sample_dense(
     dtype: np.dtype[np.floating],
     threads: int | None = None,
     memory: object = None,
+    most: int = MANY,
 ) -> Array:
     """Values of every program of `joint` at these sample indices, (programs, len(samples)); see `realise`.
 
     threads: share the samples, each with matrices of its own; all cores by default. memory: not used.
+    most: samples to hold at once.
     """
-    program, d0 = joint.program, data.shape[-1]
-    needed = dtype.itemsize * sum(int(np.prod(shape(program, name, width, d0))) for name in program.parameters)
-    size = max(1, min(BATCH_NUMBERS // width, BATCH_BYTES // max(needed, 1)))
-    with Team(1 if needed > BATCH_BYTES else threads or cores()) as team:
-        parts = cut(samples, size, team.size)
+    shared = sharing(joint.program, width, data.shape[-1], len(samples), threads or cores(), most, dtype)
+    with Team(shared[0]) as team:
+        parts = cut(samples, shared[1], team.size)
         return realise(joint, data, width, parts, seed, dtype, lambda batch: {}, team)

@@ -22,8 +22,8 @@ from tensorprog.readings.evaluate import Value
 from tensorprog.readings.joint import Joint
 from tensorprog.readings.realise import cut, realise
 from tensorprog.readings.revealed import Revealed
-from tensorprog.readings.sweep import plan, run_stages
-from tensorprog.readings.team import Team, blas, cores
+from tensorprog.readings.sweep import run_stages
+from tensorprog.readings.team import MANY, Team, blas, cores
 
 BATCH_NUMBERS = 16_384  # coordinates of a vector batch
 LARGE = 32_768  # from this width on samples go one by one, in blocks of coordinates that threads share
@@ -34,12 +34,21 @@ def batch_size(width: int) -> int:
     return 1 if width >= LARGE else max(1, BATCH_NUMBERS // width)
 
 
+def sharing(width: int, samples: int, threads: int, most: int) -> tuple[int, int]:
+    """Threads at work on samples of their own, and samples that each holds at once: at most `most` together."""
+    team = 1 if width >= LARGE else min(threads, most, samples)
+    return team, max(1, min(batch_size(width), most // team, -(-samples // team)))
+
+
 class Memory(local):
-    """Matrices and large arrays of each thread, allocated once for all samples that it is handed to."""
+    """Matrices and large arrays of each thread, allocated once for all samples that it is handed to.
+
+    Of each parameter that of the last batch is kept: the spans of every length that a batch has had would add up.
+    """
 
     def __init__(self) -> None:
         self.arena = Arena()
-        self.matrices: dict[tuple[object, ...], Revealed] = {}
+        self.matrices: dict[str, tuple[object, Revealed]] = {}
 
 
 def sample_exact(
@@ -51,11 +60,12 @@ def sample_exact(
     dtype: np.dtype[np.floating],
     threads: int | None = None,
     memory: Memory | None = None,
+    most: int = MANY,
 ) -> Array:
     """Values of every program of `joint` at these sample indices, (programs, len(samples)); see `realise`.
 
     threads: share the samples, or the coordinates of large widths; all cores by default.
-    memory: of earlier calls, to be used again.
+    memory: of earlier calls, to be used again. most: samples to hold at once.
     """
     program, d0 = joint.program, data.shape[-1]
     expected = products(program)
@@ -71,27 +81,28 @@ def sample_exact(
                 rows, cols = shape(program, name, width, d0)
                 fresh = partial(_fresh, seed, width, batch, name, places)
                 std = entry_scale(parameter, width, d0)
-                key = (name, len(batch), rows, cols, std, expected[name], dtype)
-                if key not in kept and large:
-                    kept[key] = Blockwise(team, memory.arena, rows, cols, std, fresh, expected[name], dtype)
-                elif key not in kept:
-                    kept[key] = Revealed(len(batch), rows, cols, std, fresh, expected[name], dtype)
-                matrix = found[name] = kept[key]
+                key = (len(batch), rows, cols, std, expected[name], dtype)
+                if name in kept and kept[name][0] != key:
+                    del kept[name]
+                if name not in kept and large:
+                    new = Blockwise(team, memory.arena, rows, cols, std, fresh, expected[name], dtype)
+                    kept[name] = key, new
+                elif name not in kept:
+                    kept[name] = key, Revealed(len(batch), rows, cols, std, fresh, expected[name], dtype)
+                matrix = found[name] = kept[name][1]
                 matrix.forget(fresh, joint.moving)
                 if isinstance(matrix, Blockwise):
                     matrix.team = team
         return found
 
-    planned = plan(joint.operations, program.types, joint.wanted, joint.given) if large else None
-
     def execute(values: MutableMapping[str, Value]) -> None:
-        assert planned is not None
         fused, arena = joint.fusion, memory.arena
         bulk = None if fused is None else Bulk(fused, 1, width, d0, dtype, arena.empty)
-        run_stages(joint.operations, program.types, planned, values, width, d0, team, arena, bulk)
+        run_stages(joint.operations, program.types, joint.planned, values, width, d0, team, arena, bulk)
 
-    with Team(threads or cores()) as team, blas().limit(limits=1, user_api="blas"):
-        parts = cut(samples, batch_size(width), 1 if large else team.size)
+    shared, length = sharing(width, len(samples), threads or cores(), most)
+    with Team(threads or cores() if large else shared) as team, blas().limit(limits=1, user_api="blas"):
+        parts = cut(samples, length, shared)
         return realise(joint, data, width, parts, seed, dtype, matrices, team, execute if large else None)
 
 

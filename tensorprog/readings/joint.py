@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +13,8 @@ from tensorprog.readings.fuse import Fusion, fuse
 from tensorprog.readings.operations import Operation
 from tensorprog.readings.schedule import Step, schedule
 from tensorprog.readings.spectral import depends_on
+from tensorprog.readings.storage import Side, in_stages, most_alive, node_by_node
+from tensorprog.readings.sweep import Plan, plan
 
 RECENT: deque[tuple[tuple[Program, ...], Joint]] = deque(maxlen=8)
 
@@ -93,6 +95,34 @@ class Joint:
     def steps(self) -> tuple[Step, ...]:
         """The order in which they are computed at widths where samples go in batches."""
         return schedule(self.operations, self.wanted, self.given)
+
+    @cached_property
+    def planned(self) -> Plan:
+        """The stages in which they are computed at widths where samples go one by one."""
+        return plan(self.operations, self.program.types, self.wanted, self.given)
+
+    @cached_property
+    def alive(self) -> Counter[Side]:
+        """Vectors of each width that are held at once at most, where they are computed by `steps`."""
+        types, rows = self.program.types, () if self.fusion is None else self.fusion.rows
+        return most_alive(node_by_node(self.operations, types, self.steps), types, rows, pooled=False)
+
+    @cached_property
+    def alive_in_stages(self) -> Counter[Side]:
+        """The same where they are computed as `planned`."""
+        types, rows = self.program.types, () if self.fusion is None else self.fusion.rows
+        return most_alive(in_stages(self.operations, types, self.planned), types, rows, pooled=True)
+
+    @cached_property
+    def alive_in_operators(self) -> tuple[Counter[Side], ...]:
+        """The same while the operator of each program is applied to a direction."""
+        program, found = self.program, []
+        given = {*self.given, *self.wanted, *program.free.values()}
+        for index in range(len(self.slots)):
+            sides = [side for side in self.sides(index) if side in self.moving]
+            events = node_by_node(program.nodes, program.types, schedule(program.nodes, sides, given))
+            found.append(most_alive(events, program.types, (), pooled=False))
+        return tuple(found)
 
     def sides(self, index: int) -> list[str]:
         """Nodes that program `index` returns in its slots."""

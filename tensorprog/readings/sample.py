@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import overload
 
 import numpy as np
@@ -10,12 +12,13 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from tensorprog.errors import SamplingError
 from tensorprog.program import GAUSSIAN, Matrix, Program
-from tensorprog.readings.costs import fastest, free_memory, memory
+from tensorprog.readings.costs import fastest, fitting, free_memory, memory
 from tensorprog.readings.dense import sample_dense
 from tensorprog.readings.draws import check_width
 from tensorprog.readings.exact import batch_size, sample_exact
 from tensorprog.readings.inputs import check_data
 from tensorprog.readings.joint import Joint
+from tensorprog.readings.team import MANY
 
 READINGS = {"dense": sample_dense, "exact": sample_exact}
 METHODS = ("auto", *READINGS)
@@ -66,7 +69,7 @@ def sample(
     1e-6) for D = 2.
 
     Raises DataError, SamplingError for bad data, widths, counts, seeds or methods, and when half of the free memory is
-    not enough for one sample.
+    not enough for one sample; it then names the largest width that fits.
     """
     programs = [c] if isinstance(c, Program) else list(c)
     if not programs:
@@ -76,9 +79,9 @@ def sample(
     array = check_data(joint.program, data)
     n = check_width(joint.program, width)
     reading = reading_of(joint.program, n, array.shape[-1], method)
-    check_memory(joint.program, [n], array.shape[-1], method)
+    most = _held_at_once(joint, n, array.shape[-1], method, samples, kind)
     with np.errstate(over="ignore", invalid="ignore"):
-        values = READINGS[reading](joint, array, n, range(samples), seed, kind)
+        values = READINGS[reading](joint, array, n, range(samples), seed, kind, most=most)
     if not np.isfinite(values).all():
         raise SamplingError(f"samples at width {n} are not finite: numbers overflow; use smaller inputs or weights")
     found = [as_norms(program, row) for program, row in zip(programs, values, strict=True)]
@@ -101,19 +104,60 @@ def reading_of(program: Program, width: int, d0: int, method: str) -> str:
 
 
 def check_memory(
-    program: Program, widths: Sequence[int], d0: int, method: str, budget: int | None = None, workers: int = 1
-) -> None:
-    """Raise SamplingError unless a sample for each worker fits the budget, by default half of the free memory."""
+    joint: Joint,
+    widths: Sequence[int],
+    d0: int,
+    method: str,
+    budget: int | None = None,
+    workers: int = 1,
+    samples: Mapping[int, int] = MappingProxyType({}),
+    threads: int | None = None,
+) -> dict[int, int]:
+    """Samples that each of the workers may hold at once, by width, so that all fit the budget together.
+
+    budget: bytes, by default half of what is free. samples: how many there are at a width, where that is known.
+    threads: of a worker. Raises SamplingError unless a sample for each worker fits.
+    """
     limit = free_memory() // 2 if budget is None else budget
-    needs = {n: workers * memory(program, n, d0, reading_of(program, n, d0, method)) for n in widths}
+    readings = {n: reading_of(joint.program, n, d0, method) for n in widths}
+    found = {
+        n: fitting(joint, n, d0, reading, limit // workers, samples.get(n, MANY), threads)
+        for n, reading in readings.items()
+    }
+    if all(found.values()):
+        return found
+    needs = {n: workers * memory(joint, n, d0, readings[n], 1, threads) for n in widths if not found[n]}
     worst = max(needs, key=needs.__getitem__)
-    if needs[worst] > limit:
-        fitting = ", ".join(str(n) for n in widths if needs[n] <= limit) or "none of those given"
-        raise SamplingError(
-            f"width {worst} needs about {needs[worst]} bytes by the {reading_of(program, worst, d0, method)} reading "
-            f"in {workers} process(es), {limit} may be used; widths that fit: {fitting}; use them, more memory, or "
-            "fewer workers"
-        )
+    fit = ", ".join(str(n) for n in widths if found[n])
+    sharing, remedy = (f" in {workers} processes", ", or use fewer workers") if workers > 1 else ("", "")
+    raise SamplingError(
+        f"width {worst} needs about {needs[worst]} bytes by the {readings[worst]} reading{sharing}, {limit} may be "
+        f"used; widths that fit: {fit or 'none of those given'}; use {'them' if fit else 'smaller ones'}, or give more "
+        f"memory{remedy}"
+    )
+
+
+def _held_at_once(joint: Joint, width: int, d0: int, method: str, samples: int, dtype: np.dtype[np.floating]) -> int:
+    """Samples that one call may hold at once in half of the free memory, or SamplingError when none fits."""
+    limit = free_memory() // 2
+
+    def held(n: int) -> int:
+        return fitting(joint, n, d0, reading_of(joint.program, n, d0, method), limit, samples, dtype=dtype)
+
+    if found := held(width):
+        return found
+    step = math.lcm(*(side.ratio.denominator for side in joint.program.widths if side.growing))
+    low, high = 0, width // step
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if held(middle * step) else (low, middle)
+    reading = reading_of(joint.program, width, d0, method)
+    needed = memory(joint, width, d0, reading, 1, dtype=dtype)
+    advice = f"the largest width that fits is {low * step}; use it, or free memory" if low else "no width fits"
+    raise SamplingError(
+        f"width {width} needs about {needed} bytes by the {reading} reading, {limit} may be used, half of what is "
+        f"free; {advice}"
+    )
 
 
 def check_request(samples: object, seed: object, method: str, dtype: DTypeLike) -> np.dtype[np.floating]:

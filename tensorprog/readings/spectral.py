@@ -128,6 +128,7 @@ def spectral_norm(operator: Callable[[Array], Array], start: Array) -> Array:
         stacked = np.stack(basis, axis=1)
         for _ in range(2):
             image = image - (stacked.swapaxes(1, 2) @ (stacked @ image[:, :, None]))[:, :, 0]
+        del stacked  # as large as the basis: no second one while the next is made
         following, beta = _normalised(image)
         betas.append(beta)
         regular = step % CHECK_EVERY == 0 or step == size

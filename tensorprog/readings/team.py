@@ -13,6 +13,7 @@ from typing import TypeVar
 from threadpoolctl import ThreadpoolController
 
 T = TypeVar("T")
+MANY = 2**62  # a limit that limits nothing
 
 
 def cores() -> int:

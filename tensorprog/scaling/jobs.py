@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import get_context
 from threading import local
 
@@ -22,6 +22,7 @@ from tensorprog.errors import SamplingError, TensorProgramError
 from tensorprog.readings import BAR, READINGS, Joint, reading_of
 from tensorprog.readings.costs import seconds
 from tensorprog.readings.exact import Memory, batch_size
+from tensorprog.readings.team import MANY
 from tensorprog.scaling.store import Key, Store, key_of
 
 Array = NDArray[np.float64]
@@ -76,6 +77,8 @@ class Task:
     dtype: np.dtype[np.floating]
     threads: int
     method: str = "auto"
+    most: Mapping[tuple[int, int], int] = field(default_factory=dict)
+    """(group, width) -> samples to hold at once."""
 
     def reading(self, group: int, width: int) -> str:
         """The reading that computes a block."""
@@ -96,8 +99,9 @@ class Task:
         try:
             with threadpool_limits(self.threads), np.errstate(all="ignore"):
                 read, joint = READINGS[self.reading(job.group, job.width)], self.joints[job.group]
-                memory = _held.memory(job.group, job.width)
-                values = read(joint, self.data, job.width, job.samples, self.seed, self.dtype, self.threads, memory)
+                memory, most = _held.memory(job.group, job.width), self.most.get((job.group, job.width), MANY)
+                shared = self.seed, self.dtype, self.threads, memory, most
+                values = read(joint, self.data, job.width, job.samples, *shared)
         except np.linalg.LinAlgError:
             values = np.array(np.nan)
         if not np.isfinite(values).all():

@@ -89,7 +89,8 @@ def measure(
         (`allotment`), decided from pilot samples, and kept in the store before the run.
     data, widths, seed: as in `tp.sample`.
     workers: processes; 1 stays in this one. progress: a bar on the terminal after two seconds.
-    method: as in `tp.sample`. memory: bytes that all processes together may use, by default half of what is free.
+    method: as in `tp.sample`. memory: bytes that samples of all processes together may use, by default
+        half of what is free; batches shrink to it.
     store: a file that keeps finished samples, see `store`; those that it has already are not computed again.
     executor: any `concurrent.futures.Executor` to use instead of processes of this machine; `workers` then says how
         many jobs it can run at once, and each may use half of the memory that is free here unless `memory` is given.
@@ -111,10 +112,14 @@ def measure(
     groups = [[i for i, cost in enumerate(costs) if cost == kind] for kind in kinds]
     joints = tuple(Joint.of([programs[i] for i in group]) for group in groups)
     array = check_data(max((joint.program for joint in joints), key=lambda p: p.inputs), data)
-    task = Task(joints, array, seed, dtype, threads_of(workers), method)
     sharing = 1 if executor is not None and memory is None else workers
-    for joint in joints:
-        check_memory(joint.program, kept, array.shape[-1], method, memory, sharing)
+    threads, d0 = threads_of(workers), array.shape[-1]
+    most: dict[tuple[int, int], int] = {}
+    for group, joint in enumerate(joints):
+        known = {} if samples is None else dict.fromkeys(kept, int(kinds[group]))
+        held = check_memory(joint, kept, d0, method, memory, sharing, known, threads)
+        most |= {(group, width): count for width, count in held.items()}
+    task = Task(joints, array, seed, dtype, threads, method, most)
 
     def sizes(group: int, done: Mapping[tuple[int, int], Array]) -> list[list[Array]]:
         members = enumerate(groups[group])

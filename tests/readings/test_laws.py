@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -11,7 +13,7 @@ from tensorprog.errors import ProgramError, SamplingError
 from tensorprog.program import LAWS
 from tensorprog.program.interchange import program_from_json
 from tensorprog.program.text import read
-from tensorprog.readings.draws import ENTRIES
+from tensorprog.readings.draws import ENTRIES, draw
 
 OTHERS = ("rademacher", "uniform", "constant")
 FOURTH = {"gaussian": 3.0, "rademacher": 1.0, "uniform": 9 / 5, "constant": 1.0}
@@ -47,6 +49,17 @@ def test_moments_of_entries(law):
         values = tp.sample(tp.trace(lambda x, j=j: powers(x)[j]), np.ones((1, 1)), n, samples, 3)
         assert abs(values.mean() - expected) <= 5 * values.std() / np.sqrt(samples) + 1e-12
         assert values.std() > 0 or law in ("rademacher", "constant")
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_a_matrix_is_drawn_without_a_second_copy(law):
+    size = (200, 500)
+    tracemalloc.start()
+    entries = ENTRIES[law](draw("W", size, 200, range(2), 1, np.dtype(np.float64)))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert entries.nbytes == 2 * 200 * 500 * 8
+    assert peak < 1.2 * entries.nbytes
 
 
 def test_products_of_a_matrix_of_signs():

@@ -10,7 +10,6 @@ from cases import CASES
 
 import tensorprog as tp
 from tensorprog.errors import ArchitectureError, ExpressionError, OrderError, ProgramError, SamplingError
-from tensorprog.readings import check_memory
 
 CASE = CASES[0]
 PROGRAM = CASE.trace(3)
@@ -44,12 +43,6 @@ def test_refusals(call, error, message):
 
 def test_powers_of_n_are_exact():
     assert (tp.n**0.1).power == Fraction(1, 10)
-
-
-def test_widths_that_fit_are_named():
-    with pytest.raises(SamplingError, match=r"width 65536 needs.*widths that fit: 64, 512;"):
-        check_memory(C, [64, 512, 65536], 3, "dense", budget=10_000_000)
-    check_memory(C, [64, 512, 65536], 3, "auto", budget=10**9)
 
 
 def test_what_m_rests_on_is_said():
