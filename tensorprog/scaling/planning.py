@@ -34,7 +34,7 @@ def plan(
     """
     keys = [(group, width) for group in range(len(task.joints)) for width in widths]
     request = _request(task, widths, minutes)
-    if store is not None and (kept := store.plan(request)) is not None and len(kept) == len(keys):
+    if store is not None and (kept := store.plan(request, len(keys))) is not None:
         return dict(zip(keys, kept, strict=True))
     start = time.perf_counter()
     speeds: dict[Key, float] = {}
@@ -58,7 +58,7 @@ def plan(
     counts = allot(widths, informed, speeds, pilots, budget)
     if store is not None:
         store.keep_plan(request, [counts[key] for key in keys])
-        kept = store.plan(request)  # of another run, when that was faster
+        kept = store.plan(request, len(keys))  # of another run, when that was faster
         counts = dict(zip(keys, kept, strict=True)) if kept else counts
     return counts
 
