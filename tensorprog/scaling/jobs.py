@@ -5,24 +5,24 @@ from __future__ import annotations
 import itertools
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from multiprocessing import get_context
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import dataclass, field
 from threading import local
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from tensorprog.errors import SamplingError, TensorProgramError
+from tensorprog.errors import SamplingError
 from tensorprog.readings import BAR, READINGS, Joint, reading_of
 from tensorprog.readings.costs import seconds
 from tensorprog.readings.exact import Memory, batch_size
 from tensorprog.scaling.store import Key, Store, key_of
+from tensorprog.scaling.workers import Submit, submitting
 
 Array = NDArray[np.float64]
 TARGET = 0.4  # seconds a job should take, so that at most a second's work is lost
@@ -47,23 +47,26 @@ class Job:
     samples: range
 
 
-class _Held(local):
-    """The memory of this thread's last job, for the next one at the same width."""
+class _Held:
+    """The memory of each thread's last job, for its next one of the same run at the same width."""
 
     def __init__(self) -> None:
         self.forget()
 
     def forget(self) -> None:
-        self.key: tuple[int, int] | None = None
-        self.last = Memory()
+        """Drop that of all threads."""
+        self._of_thread = local()
 
-    def memory(self, group: int, width: int) -> Memory:
-        if self.key != (group, width):
-            self.key, self.last = (group, width), Memory()
-        return self.last
+    def memory(self, run: str, group: int, width: int) -> Memory:
+        mine, key = self._of_thread, (run, group, width)
+        if getattr(mine, "key", None) != key:
+            mine.key, mine.memory = key, Memory()
+        memory: Memory = mine.memory
+        return memory
 
 
 _held = _Held()
+_here: set[str] = set()
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,7 @@ class Task:
     dtype: np.dtype[np.floating]
     threads: int
     method: str = "auto"
+    run: str = field(default_factory=lambda: uuid4().hex)
 
     def reading(self, group: int, width: int) -> str:
         """The reading that computes a block."""
@@ -94,9 +98,10 @@ class Task:
         """(programs of the group, samples of the job), and the seconds it took."""
         start = time.perf_counter()
         try:
-            with threadpool_limits(self.threads), np.errstate(all="ignore"):
+            limits = nullcontext() if self.run in _here else threadpool_limits(self.threads)
+            with limits, np.errstate(all="ignore"):
                 read, joint = READINGS[self.reading(job.group, job.width)], self.joints[job.group]
-                memory = _held.memory(job.group, job.width)
+                memory = _held.memory(self.run, job.group, job.width)
                 values = read(joint, self.data, job.width, job.samples, self.seed, self.dtype, self.threads, memory)
         except np.linalg.LinAlgError:
             values = np.array(np.nan)
@@ -143,19 +148,33 @@ def run_blocks(
 
     total = sum(len(part) * task.expected(block.group, block.width) for block, part in missing)
     hidden = None if progress else True  # None: hidden unless on a terminal
-    with tqdm(total=total, desc="sampling", delay=2, disable=hidden, bar_format=BAR) as bar:
-        cutter = _Cutter(task, missing)
+    cutter = _Cutter(task, missing)
+    try:
         with (
-            _submitting(task, workers, executor) as submit,
+            _limited(task),
+            tqdm(total=total, desc="sampling", delay=2, disable=hidden, bar_format=BAR) as bar,
+            submitting(task, workers, executor) as submit,
             closing(_carried_out(cutter, submit, QUEUED * workers)) as finished,
         ):
             for job, values in finished:
                 finish(job, values)
                 bar.update(len(job.samples) * task.expected(job.group, job.width))
-    _held.forget()
+    finally:
+        _held.forget()
     if speeds is not None:
         speeds.update(cutter.speeds())
     return found
+
+
+@contextmanager
+def _limited(task: Task) -> Iterator[None]:
+    """Set the BLAS threads of the jobs that this process does, of all together: jobs of threads end in any order."""
+    with threadpool_limits(task.threads):
+        _here.add(task.run)
+        try:
+            yield
+        finally:
+            _here.discard(task.run)
 
 
 def stored(task: Task, group: int, width: int, store: Store) -> int:
@@ -202,80 +221,25 @@ class _Cutter:
         return {key: took / self._samples[key] for key, took in self._took.items()}
 
 
-Submit = Callable[[Job], "Future[tuple[Array, float]]"]
-
-
-@contextmanager
-def _submitting(task: Task, workers: int, executor: Executor | None) -> Iterator[Submit]:
-    if executor is not None:
-        try:
-            yield lambda job: executor.submit(_elsewhere, task, job)
-        except TensorProgramError:
-            raise
-        except Exception as error:
-            raise SamplingError(
-                f"the executor could not finish a job ({type(error).__name__}: {error}); see to its workers and their "
-                "memory, then the same call goes on from what is stored"
-            ) from error
-    elif workers == 1:
-        yield lambda job: _at_once(task, job)
-    else:
-        with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_install, initargs=(task,)) as pool:
-            try:
-                yield lambda job: pool.submit(_call, job)
-            except BrokenProcessPool:
-                raise SamplingError(
-                    "a worker process died, for lack of memory, or because a script calls this outside of "
-                    "`if __name__ == '__main__':`, which processes that are started anew need; use workers=1 there; "
-                    "the same call goes on from what is stored"
-                ) from None
-
-
-def _elsewhere(task: Task, job: Job) -> tuple[Array, float]:
-    return task(job)
-
-
-def _at_once(task: Task, job: Job) -> Future[tuple[Array, float]]:
-    future: Future[tuple[Array, float]] = Future()
-    future.set_result(task(job))
-    return future
-
-
-def _carried_out(cutter: _Cutter, submit: Submit, most: int) -> Generator[tuple[Job, Array], None, None]:
-    """Jobs as they finish, a few under way at a time; those that finished come before one that failed.
-
-    When this ends early, jobs that have not started are cancelled.
-    """
+def _carried_out(
+    cutter: _Cutter, submit: Submit[Job, tuple[Array, float]], most: int
+) -> Generator[tuple[Job, Array], None, None]:
+    """Jobs as they finish, a few under way at a time; those that finished come before one that failed."""
     under_way: dict[Future[tuple[Array, float]], Job] = {}
-    try:
-        while True:
-            while len(under_way) < most and (job := cutter.next()) is not None:
-                future = submit(job)
-                under_way[future] = job
-                if future.done():
-                    break
-            if not under_way:
-                return
-            for future in sorted(wait(under_way, return_when=FIRST_COMPLETED).done, key=_failed):
-                job = under_way.pop(future)
-                values, took = future.result()
-                cutter.learn(job, took)
-                yield job, values
-    finally:
-        for future in under_way:
-            future.cancel()
+    while True:
+        while len(under_way) < most and (job := cutter.next()) is not None:
+            future = submit(job)
+            under_way[future] = job
+            if future.done():
+                break
+        if not under_way:
+            return
+        for future in sorted(wait(under_way, return_when=FIRST_COMPLETED).done, key=_failed):
+            job = under_way.pop(future)
+            values, took = future.result()
+            cutter.learn(job, took)
+            yield job, values
 
 
 def _failed(future: Future[tuple[Array, float]]) -> bool:
     return future.cancelled() or future.exception() is not None
-
-
-_installed: list[Task] = []
-
-
-def _install(task: Task) -> None:
-    _installed[:] = [task]
-
-
-def _call(job: Job) -> tuple[Array, float]:
-    return _installed[0](job)
