@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import time
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -25,7 +26,11 @@ from tensorprog.scaling.store import Key, Store, key_of
 from tensorprog.scaling.workers import Submit, submitting
 
 Array = NDArray[np.float64]
+Place = tuple[int, int]
+"""(group of programs, width)."""
 TARGET = 0.4  # seconds a job should take, so that at most a second's work is lost
+FIRST, FIRST_NORMS = 8, 6  # samples of a job while its speed is not known, and where spectral norms are iterated
+GROWTH = 4  # of a job over the largest that was finished at this width
 QUEUED = 2  # jobs under way for each worker
 
 
@@ -119,14 +124,14 @@ def run_blocks(
     store: Store | None,
     executor: Executor | None,
     progress: bool,
-    speeds: dict[tuple[int, int], float] | None = None,
-) -> dict[tuple[int, int], Array]:
+    speeds: dict[Place, float] | None = None,
+) -> dict[Place, Array]:
     """(group, width) -> values (programs, count); what the store has is not computed again.
 
-    speeds: gets the seconds that a sample took, of each block of which something was computed.
+    speeds: seconds that a sample takes, of blocks where that is known; gets them of all of which something is computed.
     """
-    found: dict[tuple[int, int], Array] = {}
-    keys: dict[tuple[int, int], Key] = {}
+    found: dict[Place, Array] = {}
+    keys: dict[Place, Key] = {}
     missing: list[tuple[Block, range]] = []
     for block in blocks:
         key, joint = (block.group, block.width), task.joints[block.group]
@@ -148,7 +153,7 @@ def run_blocks(
 
     total = sum(len(part) * task.expected(block.group, block.width) for block, part in missing)
     hidden = None if progress else True  # None: hidden unless on a terminal
-    cutter = _Cutter(task, missing)
+    cutter = _Cutter(task, missing, speeds or {})
     try:
         with (
             _limited(task),
@@ -191,32 +196,42 @@ def _runs(samples: Sequence[int]) -> Iterator[range]:
 
 
 class _Cutter:
-    """Takes jobs off the missing samples, as many samples each as the measured speed makes take `TARGET` seconds."""
+    """Takes jobs off the missing samples, as many samples each as the measured speed makes take `TARGET` seconds.
 
-    def __init__(self, task: Task, missing: Sequence[tuple[Block, range]]) -> None:
+    Where no speed is known, the first jobs are small: what a sample is expected to take leaves out much of it.
+    """
+
+    def __init__(self, task: Task, missing: Sequence[tuple[Block, range]], speeds: Mapping[Place, float]) -> None:
         self._task, self._left = task, deque(missing)
-        self._rate: dict[tuple[int, int], float] = {}
-        self._took: dict[tuple[int, int], float] = {}
-        self._samples: dict[tuple[int, int], int] = {}
+        self._rate = dict(speeds)
+        self._most = dict.fromkeys(speeds, sys.maxsize)
+        self._took: dict[Place, float] = {}
+        self._samples: dict[Place, int] = {}
 
     def next(self) -> Job | None:
         if not self._left:
             return None
         block, part = self._left.popleft()
-        key = block.group, block.width
-        rate = self._rate.get(key, 4 * self._task.expected(*key))
-        cut = part.start + max(1, min(len(part), int(TARGET / max(rate, 1e-9))))
+        cut = part.start + min(len(part), self._size((block.group, block.width)))
         if cut < part.stop:
             self._left.appendleft((block, range(cut, part.stop)))
         return Job(block.group, block.width, range(part.start, cut))
 
-    def learn(self, job: Job, took: float) -> None:
-        key = job.group, job.width
-        self._rate[key] = took / len(job.samples)
-        self._took[key] = self._took.get(key, 0.0) + took
-        self._samples[key] = self._samples.get(key, 0) + len(job.samples)
+    def _size(self, key: Place) -> int:
+        group, width = key
+        first = FIRST_NORMS if any(self._task.joints[group].slots) else FIRST
+        most = self._most.get(key, min(first, batch_size(width)))
+        rate = self._rate.get(key, 4 * self._task.expected(group, width))
+        return max(1, min(most, int(TARGET / max(rate, 1e-9))))
 
-    def speeds(self) -> dict[tuple[int, int], float]:
+    def learn(self, job: Job, took: float) -> None:
+        key, count = (job.group, job.width), len(job.samples)
+        self._rate[key] = took / count
+        self._most[key] = max(self._most.get(key, 0), GROWTH * count)
+        self._took[key] = self._took.get(key, 0.0) + took
+        self._samples[key] = self._samples.get(key, 0) + count
+
+    def speeds(self) -> dict[Place, float]:
         """Seconds a sample, over all jobs."""
         return {key: took / self._samples[key] for key, took in self._took.items()}
 

@@ -94,6 +94,14 @@ def test_other_requests_have_plans_of_their_own(tmp_path):
         assert db.execute("SELECT count(*) FROM plans").fetchone() == (5,)
 
 
+def test_the_main_run_begins_with_the_speeds_of_the_pilots(monkeypatch):
+    cutter, known = jobs._Cutter, []
+    monkeypatch.setattr(jobs, "_Cutter", lambda *args: known.append(set(args[2])) or cutter(*args))
+    run()
+    assert known[0] == set()
+    assert known[-1] == {(group, width) for group in (0, 1) for width in WIDTHS}
+
+
 def test_pilots_that_are_all_there_are_timed_anew(tmp_path):
     path = tmp_path / "s.sqlite"
     measure(PROGRAMS, DATA, WIDTHS, [60] * 4, seed=3, store=path)
