@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, contextmanager
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from threading import local
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from tensorprog.errors import SamplingError, TensorProgramError
+from tensorprog.errors import SamplingError
 from tensorprog.readings import BAR, READINGS, Joint, reading_of
 from tensorprog.readings.costs import seconds
 from tensorprog.readings.exact import Memory, batch_size
 from tensorprog.readings.team import MANY
 from tensorprog.scaling.store import Key, Store, key_of
+from tensorprog.scaling.workers import Submit, submitting
 
 Array = NDArray[np.float64]
+Place = tuple[int, int]
+"""(group of programs, width)."""
 TARGET = 0.4  # seconds a job should take, so that at most a second's work is lost
+FIRST, FIRST_NORMS = 8, 6  # samples of a job while its speed is not known, and where spectral norms are iterated
+GROWTH = 4  # of a job over the largest that was finished at this width
 QUEUED = 2  # jobs under way for each worker
 
 
@@ -48,23 +53,26 @@ class Job:
     samples: range
 
 
-class _Held(local):
-    """The memory of this thread's last job, for the next one at the same width."""
+class _Held:
+    """The memory of each thread's last job, for its next one of the same run at the same width."""
 
     def __init__(self) -> None:
         self.forget()
 
     def forget(self) -> None:
-        self.key: tuple[int, int] | None = None
-        self.last = Memory()
+        """Drop that of all threads."""
+        self._of_thread = local()
 
-    def memory(self, group: int, width: int) -> Memory:
-        if self.key != (group, width):
-            self.key, self.last = (group, width), Memory()
-        return self.last
+    def memory(self, run: str, group: int, width: int) -> Memory:
+        mine, key = self._of_thread, (run, group, width)
+        if getattr(mine, "key", None) != key:
+            mine.key, mine.memory = key, Memory()
+        memory: Memory = mine.memory
+        return memory
 
 
 _held = _Held()
+_here: set[str] = set()
 
 
 @dataclass(frozen=True)
@@ -79,6 +87,7 @@ class Task:
     method: str = "auto"
     most: Mapping[tuple[int, int], int] = field(default_factory=dict)
     """(group, width) -> samples to hold at once."""
+    run: str = field(default_factory=lambda: uuid4().hex)
 
     def reading(self, group: int, width: int) -> str:
         """The reading that computes a block."""
@@ -97,9 +106,10 @@ class Task:
         """(programs of the group, samples of the job), and the seconds it took."""
         start = time.perf_counter()
         try:
-            with threadpool_limits(self.threads), np.errstate(all="ignore"):
+            limits = nullcontext() if self.run in _here else threadpool_limits(self.threads)
+            with limits, np.errstate(all="ignore"):
                 read, joint = READINGS[self.reading(job.group, job.width)], self.joints[job.group]
-                memory, most = _held.memory(job.group, job.width), self.most.get((job.group, job.width), MANY)
+                memory, most = _held.memory(self.run, job.group, job.width), self.most.get((job.group, job.width), MANY)
                 shared = self.seed, self.dtype, self.threads, memory, most
                 values = read(joint, self.data, job.width, job.samples, *shared)
         except np.linalg.LinAlgError:
@@ -118,14 +128,14 @@ def run_blocks(
     store: Store | None,
     executor: Executor | None,
     progress: bool,
-    speeds: dict[tuple[int, int], float] | None = None,
-) -> dict[tuple[int, int], Array]:
+    speeds: dict[Place, float] | None = None,
+) -> dict[Place, Array]:
     """(group, width) -> values (programs, count); what the store has is not computed again.
 
-    speeds: gets the seconds that a sample took, of each block of which something was computed.
+    speeds: seconds that a sample takes, of blocks where that is known; gets them of all of which something is computed.
     """
-    found: dict[tuple[int, int], Array] = {}
-    keys: dict[tuple[int, int], Key] = {}
+    found: dict[Place, Array] = {}
+    keys: dict[Place, Key] = {}
     missing: list[tuple[Block, range]] = []
     for block in blocks:
         key, joint = (block.group, block.width), task.joints[block.group]
@@ -147,19 +157,33 @@ def run_blocks(
 
     total = sum(len(part) * task.expected(block.group, block.width) for block, part in missing)
     hidden = None if progress else True  # None: hidden unless on a terminal
-    with tqdm(total=total, desc="sampling", delay=2, disable=hidden, bar_format=BAR) as bar:
-        cutter = _Cutter(task, missing)
+    cutter = _Cutter(task, missing, speeds or {})
+    try:
         with (
-            _submitting(task, workers, executor) as submit,
+            _limited(task),
+            tqdm(total=total, desc="sampling", delay=2, disable=hidden, bar_format=BAR) as bar,
+            submitting(task, workers, executor) as submit,
             closing(_carried_out(cutter, submit, QUEUED * workers)) as finished,
         ):
             for job, values in finished:
                 finish(job, values)
                 bar.update(len(job.samples) * task.expected(job.group, job.width))
-    _held.forget()
+    finally:
+        _held.forget()
     if speeds is not None:
         speeds.update(cutter.speeds())
     return found
+
+
+@contextmanager
+def _limited(task: Task) -> Iterator[None]:
+    """Set the BLAS threads of the jobs that this process does, of all together: jobs of threads end in any order."""
+    with threadpool_limits(task.threads):
+        _here.add(task.run)
+        try:
+            yield
+        finally:
+            _here.discard(task.run)
 
 
 def stored(task: Task, group: int, width: int, store: Store) -> int:
@@ -176,110 +200,65 @@ def _runs(samples: Sequence[int]) -> Iterator[range]:
 
 
 class _Cutter:
-    """Takes jobs off the missing samples, as many samples each as the measured speed makes take `TARGET` seconds."""
+    """Takes jobs off the missing samples, as many samples each as the measured speed makes take `TARGET` seconds.
 
-    def __init__(self, task: Task, missing: Sequence[tuple[Block, range]]) -> None:
+    Where no speed is known, the first jobs are small: what a sample is expected to take leaves out much of it.
+    """
+
+    def __init__(self, task: Task, missing: Sequence[tuple[Block, range]], speeds: Mapping[Place, float]) -> None:
         self._task, self._left = task, deque(missing)
-        self._rate: dict[tuple[int, int], float] = {}
-        self._took: dict[tuple[int, int], float] = {}
-        self._samples: dict[tuple[int, int], int] = {}
+        self._rate = dict(speeds)
+        self._most = dict.fromkeys(speeds, sys.maxsize)
+        self._took: dict[Place, float] = {}
+        self._samples: dict[Place, int] = {}
 
     def next(self) -> Job | None:
         if not self._left:
             return None
         block, part = self._left.popleft()
-        key = block.group, block.width
-        rate = self._rate.get(key, 4 * self._task.expected(*key))
-        cut = part.start + max(1, min(len(part), int(TARGET / max(rate, 1e-9))))
+        cut = part.start + min(len(part), self._size((block.group, block.width)))
         if cut < part.stop:
             self._left.appendleft((block, range(cut, part.stop)))
         return Job(block.group, block.width, range(part.start, cut))
 
-    def learn(self, job: Job, took: float) -> None:
-        key = job.group, job.width
-        self._rate[key] = took / len(job.samples)
-        self._took[key] = self._took.get(key, 0.0) + took
-        self._samples[key] = self._samples.get(key, 0) + len(job.samples)
+    def _size(self, key: Place) -> int:
+        group, width = key
+        first = FIRST_NORMS if any(self._task.joints[group].slots) else FIRST
+        most = self._most.get(key, min(first, batch_size(width)))
+        rate = self._rate.get(key, 4 * self._task.expected(group, width))
+        return max(1, min(most, int(TARGET / max(rate, 1e-9))))
 
-    def speeds(self) -> dict[tuple[int, int], float]:
+    def learn(self, job: Job, took: float) -> None:
+        key, count = (job.group, job.width), len(job.samples)
+        self._rate[key] = took / count
+        self._most[key] = max(self._most.get(key, 0), GROWTH * count)
+        self._took[key] = self._took.get(key, 0.0) + took
+        self._samples[key] = self._samples.get(key, 0) + count
+
+    def speeds(self) -> dict[Place, float]:
         """Seconds a sample, over all jobs."""
         return {key: took / self._samples[key] for key, took in self._took.items()}
 
 
-Submit = Callable[[Job], "Future[tuple[Array, float]]"]
-
-
-@contextmanager
-def _submitting(task: Task, workers: int, executor: Executor | None) -> Iterator[Submit]:
-    if executor is not None:
-        try:
-            yield lambda job: executor.submit(_elsewhere, task, job)
-        except TensorProgramError:
-            raise
-        except Exception as error:
-            raise SamplingError(
-                f"the executor could not finish a job ({type(error).__name__}: {error}); see to its workers and their "
-                "memory, then the same call goes on from what is stored"
-            ) from error
-    elif workers == 1:
-        yield lambda job: _at_once(task, job)
-    else:
-        with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_install, initargs=(task,)) as pool:
-            try:
-                yield lambda job: pool.submit(_call, job)
-            except BrokenProcessPool:
-                raise SamplingError(
-                    "a worker process died, for lack of memory, or because a script calls this outside of "
-                    "`if __name__ == '__main__':`, which processes that are started anew need; use workers=1 there; "
-                    "the same call goes on from what is stored"
-                ) from None
-
-
-def _elsewhere(task: Task, job: Job) -> tuple[Array, float]:
-    return task(job)
-
-
-def _at_once(task: Task, job: Job) -> Future[tuple[Array, float]]:
-    future: Future[tuple[Array, float]] = Future()
-    future.set_result(task(job))
-    return future
-
-
-def _carried_out(cutter: _Cutter, submit: Submit, most: int) -> Generator[tuple[Job, Array], None, None]:
-    """Jobs as they finish, a few under way at a time; those that finished come before one that failed.
-
-    When this ends early, jobs that have not started are cancelled.
-    """
+def _carried_out(
+    cutter: _Cutter, submit: Submit[Job, tuple[Array, float]], most: int
+) -> Generator[tuple[Job, Array], None, None]:
+    """Jobs as they finish, a few under way at a time; those that finished come before one that failed."""
     under_way: dict[Future[tuple[Array, float]], Job] = {}
-    try:
-        while True:
-            while len(under_way) < most and (job := cutter.next()) is not None:
-                future = submit(job)
-                under_way[future] = job
-                if future.done():
-                    break
-            if not under_way:
-                return
-            for future in sorted(wait(under_way, return_when=FIRST_COMPLETED).done, key=_failed):
-                job = under_way.pop(future)
-                values, took = future.result()
-                cutter.learn(job, took)
-                yield job, values
-    finally:
-        for future in under_way:
-            future.cancel()
+    while True:
+        while len(under_way) < most and (job := cutter.next()) is not None:
+            future = submit(job)
+            under_way[future] = job
+            if future.done():
+                break
+        if not under_way:
+            return
+        for future in sorted(wait(under_way, return_when=FIRST_COMPLETED).done, key=_failed):
+            job = under_way.pop(future)
+            values, took = future.result()
+            cutter.learn(job, took)
+            yield job, values
 
 
 def _failed(future: Future[tuple[Array, float]]) -> bool:
     return future.cancelled() or future.exception() is not None
-
-
-_installed: list[Task] = []
-
-
-def _install(task: Task) -> None:
-    _installed[:] = [task]
-
-
-def _call(job: Job) -> tuple[Array, float]:
-    return _installed[0](job)

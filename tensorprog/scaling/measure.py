@@ -125,14 +125,15 @@ def measure(
         members = enumerate(groups[group])
         return [[np.abs(as_norms(programs[i], done[group, width][row])) for width in kept] for row, i in members]
 
+    speeds: dict[tuple[int, int], float] = {}
     with nullcontext() if store is None else Store(store, identity) as opened:
         if samples is None:
             assert minutes is not None
-            counts = plan(task, kept, minutes, sizes, workers, opened, executor, progress)
+            counts, speeds = plan(task, kept, minutes, sizes, workers, opened, executor, progress)
         else:
             counts = {(group, width): int(kinds[group]) for group in range(len(groups)) for width in kept}
         blocks = [Block(group, width, count) for (group, width), count in reversed(counts.items())]
-        done = run_blocks(task, blocks, workers, opened, executor, progress)
+        done = run_blocks(task, blocks, workers, opened, executor, progress, speeds)
     results = {
         i: found for group in range(len(groups)) for i, found in zip(groups[group], sizes(group, done), strict=True)
     }

@@ -27,15 +27,17 @@ def plan(
     store: Store | None,
     executor: Executor | None,
     progress: bool,
-) -> dict[Key, int]:
+) -> tuple[dict[Key, int], dict[Key, float]]:
     """Samples for every group of the task and every width, so that sampling takes about so many minutes.
+
+    With them come the seconds that a sample takes, where pilot samples were timed.
 
     A plan that the store keeps for this request is taken as it is: a run that was stopped goes on with it.
     """
     keys = [(group, width) for group in range(len(task.joints)) for width in widths]
     request = _request(task, widths, minutes)
-    if store is not None and (kept := store.plan(request)) is not None and len(kept) == len(keys):
-        return dict(zip(keys, kept, strict=True))
+    if store is not None and (kept := store.plan(request, len(keys))) is not None:
+        return dict(zip(keys, kept, strict=True)), {}
     start = time.perf_counter()
     speeds: dict[Key, float] = {}
     pilots = dict.fromkeys(keys, PILOT)
@@ -58,9 +60,9 @@ def plan(
     counts = allot(widths, informed, speeds, pilots, budget)
     if store is not None:
         store.keep_plan(request, [counts[key] for key in keys])
-        kept = store.plan(request)  # of another run, when that was faster
+        kept = store.plan(request, len(keys))  # of another run, when that was faster
         counts = dict(zip(keys, kept, strict=True)) if kept else counts
-    return counts
+    return counts, speeds
 
 
 def _request(task: Task, widths: Sequence[int], minutes: float) -> str:

@@ -5,8 +5,8 @@ reading, the library's version, the width; then the correlation and its index. A
 the disk when it ends (write-ahead log, synchronous FULL): whatever kills the process, what was committed stays, and no
 sample is there twice. Several runs of one architecture may share a store, also at the same time.
 
-The file's header names this library and the format, and every sample carries a checksum of its key and value, so that
-no number of another program, of another run or of a damaged file is taken for a sample.
+The file's header names this library and the format, and every sample and every plan carries a checksum of its key and
+value, so that no number of another program, of another run or of a damaged file is taken for one.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import errno
 import hashlib
 import math
 import os
+import re
 import sqlite3
 import struct
 import time
@@ -33,12 +34,13 @@ from tensorprog.version import VERSION
 Array = NDArray[np.float64]
 Key = tuple[str, str, str, str, str, str, int]
 COLUMNS = ("programs", "data", "seed", "dtype", "reading", "version", "width")
-APPLICATION, FORMAT = int.from_bytes(b"tprg", "big"), 1  # in the header of every store
+APPLICATION, FORMAT = int.from_bytes(b"tprg", "big"), 2  # in the header of every store
+COUNT = re.compile("[2-9]|[1-9][0-9]{1,8}")  # of samples in a plan
 PATIENCE = 60.0  # seconds to wait for a transaction of another run
 SCHEMA = (
     f"PRAGMA application_id = {APPLICATION}",
     f"PRAGMA user_version = {FORMAT}",
-    "CREATE TABLE plans (request TEXT PRIMARY KEY, counts TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE plans (request TEXT PRIMARY KEY, counts TEXT NOT NULL, checksum INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     """CREATE TABLE runs (
     run INTEGER PRIMARY KEY, programs TEXT, data TEXT, seed TEXT, dtype TEXT, reading TEXT, version TEXT, width INTEGER,
@@ -112,16 +114,18 @@ class Store:
                 rows = [(run, *pair, _checked(*pair, start)) for pair in pairs]
                 db.executemany("INSERT OR IGNORE INTO samples VALUES (?, ?, ?, ?, ?)", rows)
 
-    def plan(self, request: str) -> list[int] | None:
-        """Sample counts kept for a request, or None."""
+    def plan(self, request: str, length: int) -> list[int] | None:
+        """The `length` sample counts kept for a request, or None."""
+        wanted = "SELECT counts, checksum FROM plans WHERE request = ?"
         with self._errors():
-            row = self._db and self._db.execute("SELECT counts FROM plans WHERE request = ?", (request,)).fetchone()
+            row = self._db and self._db.execute(wanted, (request,)).fetchone()
             if not row:
                 return None
-            counts = row[0].split() if isinstance(row[0], str) else []
-            if not counts or not all(count.isdigit() and len(count) < 10 for count in counts):
+            kept, checksum = row
+            counts = [int(count) for count in str(kept).split() if COUNT.fullmatch(count)]
+            if kept != _written(counts) or checksum != _checksum((request, kept)) or len(counts) != length:
                 raise self._refusal("a plan in it is not the one that was stored", DAMAGED)
-            return [int(count) for count in counts]
+            return counts
 
     def keep_plan(self, request: str, counts: Sequence[int]) -> None:
         """Keep the sample counts of a request; those that are kept already stay."""
@@ -129,7 +133,8 @@ class Store:
             if self._db is None:
                 self._db = self._open()
             with _writing(self._db) as db:
-                db.execute("INSERT OR IGNORE INTO plans VALUES (?, ?)", (request, " ".join(map(str, counts))))
+                row = request, _written(counts)
+                db.execute("INSERT OR IGNORE INTO plans VALUES (?, ?, ?)", (*row, _checksum(row)))
 
     def _rows(self, key: Key) -> Iterator[tuple[int, int, float, int]]:
         if self._db is None:
@@ -241,8 +246,12 @@ def _where() -> str:
     return " AND ".join(f"{column} = ?" for column in COLUMNS)
 
 
-def _checksum(key: Key) -> int:
+def _checksum(key: tuple[object, ...]) -> int:
     return zlib.crc32(repr(key).encode())
+
+
+def _written(counts: Sequence[int]) -> str:
+    return " ".join(map(str, counts))
 
 
 def _checked(correlation: int, sample: int, value: float, start: int) -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -72,6 +74,32 @@ def test_a_stopped_run_goes_on_with_the_same_plan(tmp_path, monkeypatch):
     second = run(store=path)
     assert not done
     same(first, second)
+
+
+def test_a_damaged_plan_is_refused(tmp_path):
+    path = tmp_path / "s.sqlite"
+    run(store=path)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE plans SET counts = '24 24 24 24 24 24'")
+    with pytest.raises(SamplingError, match=r"a plan in it is not the one that was stored\); it is damaged"):
+        run(store=path)
+
+
+def test_other_requests_have_plans_of_their_own(tmp_path):
+    path = tmp_path / "s.sqlite"
+    for change in ({}, {"minutes": 0.002}, {"seed": 4}, {"method": "dense"}, {"widths": WIDTHS[:2]}, {}):
+        options = {"widths": WIDTHS[1:], "minutes": 0.001, "seed": 3} | change
+        measure(PROGRAMS[:1], DATA, store=path, **options)
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT count(*) FROM plans").fetchone() == (5,)
+
+
+def test_the_main_run_begins_with_the_speeds_of_the_pilots(monkeypatch):
+    cutter, known = jobs._Cutter, []
+    monkeypatch.setattr(jobs, "_Cutter", lambda *args: known.append(set(args[2])) or cutter(*args))
+    run()
+    assert known[0] == set()
+    assert known[-1] == {(group, width) for group in (0, 1) for width in WIDTHS}
 
 
 def test_pilots_that_are_all_there_are_timed_anew(tmp_path):

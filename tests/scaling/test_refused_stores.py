@@ -20,6 +20,8 @@ from tensorprog.scaling.store import APPLICATION, Store
 KEYS = [("programs", "data", seed, "float64", "exact", "0.1.0", width) for seed in "01" for width in (64, 128)]
 VALUES = {key: np.random.default_rng(i).standard_normal((3, 400)) for i, key in enumerate(KEYS)}
 IDENTITY = "1234567890abcdef"
+REQUESTS = [f"{i:064x}" for i in range(40)]
+PLAN = [305, 286, 1204, 77]
 DAMAGED = r"cannot be used \(.*\); it is damaged or no run store; use another folder, or remove the file"
 
 
@@ -31,6 +33,8 @@ def content(tmp_path_factory):
         for key, values in VALUES.items():
             for first in range(0, 400, 50):
                 store.add(key, range(first, first + 50), values[:, first : first + 50])
+        for request in REQUESTS:
+            store.keep_plan(request, PLAN)
     return path.read_bytes()
 
 
@@ -38,6 +42,8 @@ def read(path):
     """Everything that a store knows, or SamplingError; what it knows is what was stored."""
     with Store(path, IDENTITY) as store:
         found = {key: store.known(key, 3) for key in KEYS}
+        plans = [store.plan(request, len(PLAN)) for request in REQUESTS]
+    assert all(plan in (None, PLAN) for plan in plans)
     for key, samples in found.items():
         for index, values in samples.items():
             np.testing.assert_array_equal(values, VALUES[key][:, index])
@@ -65,7 +71,7 @@ def database(path, *statements):
         (["CREATE TABLE samples (run, value)"], "a database of another program"),
         (["PRAGMA application_id = 7", "CREATE TABLE notes (text)"], "a database of another program"),
         (["PRAGMA journal_mode = WAL", "CREATE TABLE notes (text)"], "a database of another program"),
-        ([f"PRAGMA application_id = {APPLICATION}", "PRAGMA user_version = 2"], "its format is 2, .* writes 1"),
+        ([f"PRAGMA application_id = {APPLICATION}", "PRAGMA user_version = 1"], "its format is 1, .* writes 2"),
     ],
 )
 def test_a_database_of_another_program_is_refused_and_kept(tmp_path, statements, message):
@@ -264,3 +270,38 @@ def test_a_correlation_that_the_run_does_not_have_is_refused(tmp_path):
         store.add(KEYS[0], [0], np.ones((5, 1)))
         with pytest.raises(SamplingError, match=DAMAGED):
             store.known(KEYS[0], 3)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE plans SET counts = '305 286 1204 78'",
+        "UPDATE plans SET counts = '305 286 1204'",
+        "UPDATE plans SET counts = 305286",
+        "UPDATE plans SET counts = CAST(counts AS BLOB)",
+        "UPDATE plans SET counts = counts || ' '",
+        "UPDATE plans SET checksum = checksum + 1",
+        "UPDATE plans SET checksum = 'none'",
+        f"UPDATE plans SET request = '{REQUESTS[-1]}x'; UPDATE plans SET request = '{REQUESTS[0]}'",
+        "DROP TABLE plans",
+    ],
+)
+def test_a_plan_that_was_tampered_with_is_refused(tmp_path, statement):
+    path = tmp_path / "s.sqlite"
+    with Store(path) as store:
+        store.keep_plan(REQUESTS[0] if "request" not in statement else REQUESTS[1], PLAN)
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(statement)
+    with Store(path) as store, pytest.raises(SamplingError, match=DAMAGED):
+        store.plan(REQUESTS[0], len(PLAN))
+
+
+@pytest.mark.parametrize(
+    "counts", [[], [24], [24, 24, 24], [24, 1], [0, 24], [24, -3], [24, 10**9], [24, "²"], ["٣", 24]]
+)
+def test_a_plan_that_can_be_none_is_refused(tmp_path, counts):
+    """Its checksum is right."""
+    with Store(tmp_path / "s.sqlite") as store:
+        store.keep_plan(REQUESTS[0], counts)
+        with pytest.raises(SamplingError, match=DAMAGED):
+            store.plan(REQUESTS[0], 2)

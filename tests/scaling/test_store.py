@@ -15,6 +15,7 @@ from scaling.runs import COUNTS, DATA, PROGRAMS, ROWS, WIDTHS, process, rows, ru
 
 from tensorprog.errors import SamplingError
 from tensorprog.scaling import jobs, measure
+from tensorprog.scaling import store as store_module
 from tensorprog.scaling.store import Store
 
 KEY = ("programs", "data", "0", "float64", "exact", "0.1.0", 64)
@@ -52,14 +53,32 @@ def test_a_run_that_stopped_goes_on(tmp_path, expected, monkeypatch, after):
     assert len(again) <= 1, "more than the job under way was repeated"
 
 
-def test_other_keys_share_nothing(tmp_path, expected):
+def test_other_keys_share_nothing(tmp_path, expected, monkeypatch):
     path = tmp_path / "s.sqlite"
     run(store=path)
-    count, _ = rows(path)
     measure(PROGRAMS, DATA, WIDTHS, COUNTS, seed=5, store=path)
     measure(PROGRAMS, 2 * DATA, WIDTHS, COUNTS, seed=4, store=path)
-    assert rows(path) == (3 * count, 3 * count)
+    assert rows(path) == (3 * ROWS, 3 * ROWS)
+    with monkeypatch.context() as patch:
+        patch.setattr(store_module, "VERSION", "another")
+        run(store=path)
+    assert rows(path) == (4 * ROWS, 4 * ROWS)
     same(run(store=path), expected)
+
+
+def test_readings_share_nothing(tmp_path):
+    path = tmp_path / "s.sqlite"
+    for method in ("dense", "exact"):
+        same(run(store=path, method=method), run(method=method))
+    assert rows(path) == (2 * ROWS, 2 * ROWS)
+
+
+@pytest.mark.parametrize("method", ["dense", "exact"])
+def test_numbers_that_overflow_are_an_error_and_not_stored(tmp_path, method):
+    path = tmp_path / "s.sqlite"
+    with pytest.raises(SamplingError, match=r"width 64 are not finite.*use smaller inputs"):
+        measure(PROGRAMS, 1e300 * DATA, WIDTHS, COUNTS, store=path, method=method)
+    assert not path.exists()
 
 
 def test_more_samples_extend_a_run(tmp_path):
@@ -174,16 +193,21 @@ def test_two_runs_at_the_same_time_share_a_store(tmp_path, expected, seeds):
 
 
 def kill_until_done(path, workers, seed):
-    """Start the run, kill it at a random moment, again and again; how often it was killed."""
+    """Start the run, kill it at a random moment, again and again; how often it was killed.
+
+    In two of three cases once it has stored something new, otherwise while it starts.
+    """
     rng = np.random.default_rng(seed)
+    log = path.with_name(path.name + "-wal")
     killed = 0
     for _ in range(200):
-        running = process(path, workers, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 3
-        while not path.exists() and running.poll() is None and time.monotonic() < deadline:
+        before = written(log)
+        running = process(path, workers, 4, 0, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + (20.0 if rng.random() < 2 / 3 else float(rng.uniform(0.0, 2.0 * workers)))
+        while written(log) in (0, before) and running.poll() is None and time.monotonic() < deadline:
             time.sleep(0.01)
         try:
-            running.wait(float(rng.uniform(0.02, 0.5)) + (3.0 if rng.random() < 0.1 else 0.0))
+            running.wait(float(rng.uniform(0.02, 0.5 * workers)))
         except subprocess.TimeoutExpired:
             running.send_signal(signal.SIGKILL)
             running.wait()
@@ -194,11 +218,20 @@ def kill_until_done(path, workers, seed):
     raise AssertionError("the run never ended")
 
 
+def written(log):
+    """When something was written to the log, or 0."""
+    try:
+        return log.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
 @pytest.mark.long
+@pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("seed", range(4))
-def test_kill_9_at_random_moments(tmp_path, expected, seed):
+def test_kill_9_at_random_moments(tmp_path, expected, seed, workers):
     path = tmp_path / "s.sqlite"
-    assert kill_until_done(path, 1, seed) >= 1
+    assert kill_until_done(path, workers, seed) >= 1
     same(run(store=path), expected)
     count, distinct = rows(path)
     assert count == distinct == ROWS
