@@ -13,11 +13,11 @@ import tensorprog as tp
 from tensorprog import architectures
 from tensorprog.program import Program, Vector
 from tensorprog.readings import Joint
-from tensorprog.readings.costs import seconds, uses
+from tensorprog.readings.costs import NORMS, PROJECT, seconds, uses
 from tensorprog.readings.exact import batch_size
 
 WIDTHS = (32, 64, 96, 128, 160, 192, 224, 256, 320, 384, 512)
-NEAR = 3.0  # ratio of the two times up to which a pair tells about the crossing
+NEAR = 1.5  # ratio of the two times up to which a pair tells about the crossing
 ROUNDS = 7
 Task = tuple[str, list[Program], NDArray[np.float64]]
 
@@ -43,7 +43,7 @@ def timed(task: Task, width: int) -> dict[str, float]:
     """Seconds a sample by each reading, the least of rounds that take turns; as many samples as two threads batch."""
     _, programs, data = task
     iterated = any(program.slots for program in programs)
-    samples = 32 if iterated else 2 * batch_size(width)
+    samples = 2 * (NORMS if iterated else batch_size(width))
     found = {"dense": np.inf, "exact": np.inf}
     for turn in range(2 if iterated else ROUNDS):
         for method in found:
@@ -56,13 +56,13 @@ def timed(task: Task, width: int) -> dict[str, float]:
 def features(program: Program, width: int, d0: int) -> dict[str, NDArray[np.float64]]:
     """What multiplies the constants of `readings.costs` in its times, in their order; then what both readings share."""
     batch = batch_size(width)
-    dense, exact = np.zeros(6), np.zeros(6)
+    dense, exact = np.zeros(7), np.zeros(7)
     for use in uses(program, width, d0):
         entries, (right, left) = use.rows * use.cols, use.spans
-        dense[:3] += entries, entries * use.once, entries * use.iterated
-        dense[5] += 1
+        dense[[0, 1, 2, 6]] += entries, entries * use.once, entries * use.iterated, 1
         exact[0] += right * use.rows + left * use.cols
-        exact[3:6] += (use.rows + use.cols) / 2 * (right + left) ** 2 / 2, use.total / batch, right + left
+        exact[3] += (use.rows + use.cols) / 2 * (right + left) ** 2 / 2
+        exact[4:] += use.once / batch, use.iterated / min(batch, NORMS), right + left
     coordinates = sum(kind.width.at(width, d0) for kind in program.types.values() if isinstance(kind, Vector))
     shared = np.array([coordinates, len(program.types) / batch])
     return {"dense": np.concatenate([dense, shared]), "exact": np.concatenate([exact, shared])}
@@ -87,8 +87,9 @@ def run() -> None:
             if 1 / NEAR < ratio < NEAR:
                 rows += [values / found[m] for m, values in features(program, width, data.shape[-1]).items()]
     print(f"auto loses at most {max(losses):.0%}, more than 10% in {np.mean(np.array(losses) > 0.1):.1%} of the rows")
-    constants, residual = nnls(np.array(rows), np.ones(len(rows)))
-    names = ("DRAW", "READ", "AGAIN", "PROJECT", "CALL", "STREAM")
+    matrix = np.array(rows)
+    constants, residual = nnls(np.delete(matrix, 3, axis=1), 1 - PROJECT * matrix[:, 3])
+    names = ("DRAW", "READ", "AGAIN", "CALL", "REPEAT", "STREAM")
     fitted = ", ".join(f"{name} {value:.2g}" for name, value in zip(names, constants, strict=False))
-    print(f"constants that fit the {len(rows)} times near the crossing: {fitted}")
+    print(f"constants that fit the {len(rows)} times near the crossing, with PROJECT {PROJECT:.2g}: {fitted}")
     print(f"relative residual {residual / np.sqrt(len(rows)):.0%}\n")

@@ -27,12 +27,14 @@ from tensorprog.readings.storage import Side, side
 from tensorprog.readings.sweep import BLOCK
 from tensorprog.readings.team import MANY, cores
 
-DRAW = 5.5e-9  # seconds for a fresh Gaussian, two threads at work
-READ = 0.08e-9  # for an entry of a dense matrix in a product, several vectors at a time
-AGAIN = 1.0e-9  # for an entry in a product of an iteration, one vector at a time
-PROJECT = 2.2e-9  # for a coordinate of a vector against one vector of a span, all passes of a revealed product together
-CALL = 220e-6  # of a revealed product, whatever its width, shared by the samples of a batch
-STREAM = 4.5e-6  # of the random stream of a revealed product, or of a matrix
+DRAW = 6.5e-9  # seconds for a fresh Gaussian, two threads at work
+READ = 0.055e-9  # for an entry of a dense matrix in a product, several vectors at a time
+AGAIN = 0.57e-9  # for an entry in a product of an iteration, one vector at a time
+PROJECT = 1.2e-9  # for a coordinate of a vector against one vector of a span, all passes of a revealed product together
+CALL = 165e-6  # of a revealed product, whatever its width, shared by the samples of a batch
+REPEAT = 1.4e-3  # of one in an iteration, shared by `NORMS` samples
+STREAM = 11e-6  # of the random stream of a revealed product, or of a matrix
+NORMS = 16  # samples whose spectral norms are computed together, typically
 ITERATIONS = 20  # of a spectral norm, typically
 SETTLED = 28  # iterations that the slowest of a batch of samples needs, typically
 SWEPT = 16  # vectors of a block that a thread has in the cache
@@ -92,8 +94,8 @@ def seconds(program: Program, width: int, d0: int, batch: int) -> Mapping[str, f
     for use in uses(program, width, d0):
         dense += STREAM + use.rows * use.cols * (DRAW + READ * use.once + AGAIN * use.iterated)
         (right, left), both = use.spans, (use.rows + use.cols) / 2
-        exact += DRAW * (right * use.rows + left * use.cols) + STREAM * (right + left) + CALL * use.total / batch
-        exact += PROJECT * both * (right + left) ** 2 / 2
+        exact += DRAW * (right * use.rows + left * use.cols) + PROJECT * both * (right + left) ** 2 / 2
+        exact += STREAM * (right + left) + CALL * use.once / batch + REPEAT * use.iterated / min(batch, NORMS)
     return {"dense": dense, "exact": exact}
 
 
