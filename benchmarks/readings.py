@@ -76,9 +76,9 @@ def run() -> None:
     print(f"{count} products, of which each needs n fresh Gaussians")
     print(f"{'n':>8} {'exact':>9} {'dense':>9} {'JAX':>9} {'drawing':>9}  dense/exact JAX/exact exact/drawing  auto")
     for width in (64, 128, 192, 256, 512, 1024, 4096, 8192, 2**14, 2**16, 2**18, 2**20):
-        samples = max(4, 2**15 // width)
+        samples = max(4, 2 * batch_size(width))
         exact = sample(width, samples, "exact")
-        dense = sample(width, samples if width <= 1024 else 4, "dense") if width <= 8192 else float("nan")
+        dense = sample(width, min(samples, 2**17 // width), "dense") if width <= 8192 else float("nan")
         other = seconds(jax_sample(width)) if width in (256, 4096, 8192) else float("nan")
         drawing = seconds(partial(drawn, width, count))
         taken = {"exact": exact, "dense": dense}[fastest(c, width, DATA.shape[1], batch_size(width))]

@@ -123,7 +123,7 @@ def memory(
     if method == "dense":
         shared, batch = sharing_dense(joint.program, width, d0, samples, team, most, dtype)
     else:
-        shared, batch = sharing_exact(width, samples, team, most)
+        shared, batch = sharing_exact(joint, width, samples, team, most)
     together = min(shared * batch, samples)
     swept = team * BLOCK * SWEPT if method == "exact" and width >= LARGE else 0
     return dtype.itemsize * (swept + together * numbers(joint, width, d0, method))

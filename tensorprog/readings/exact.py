@@ -25,19 +25,20 @@ from tensorprog.readings.revealed import Revealed
 from tensorprog.readings.sweep import run_stages
 from tensorprog.readings.team import MANY, Team, blas, cores
 
-BATCH_NUMBERS = 16_384  # coordinates of a vector batch
+BATCH_NUMBERS = 131_072  # coordinates of a vector batch
+BATCH_OF_NORMS = 16_384  # the same where spectral norms are iterated, which keep many vectors as long as all parameters
 LARGE = 32_768  # from this width on samples go one by one, in blocks of coordinates that threads share
 
 
-def batch_size(width: int) -> int:
-    """Samples computed together: many at small widths, one by one at large ones."""
-    return 1 if width >= LARGE else max(1, BATCH_NUMBERS // width)
+def batch_size(width: int, norms: bool = False) -> int:
+    """Samples computed together: many at small widths, one by one at large ones; `norms`: with spectral norms."""
+    return 1 if width >= LARGE else max(1, (BATCH_OF_NORMS if norms else BATCH_NUMBERS) // width)
 
 
-def sharing(width: int, samples: int, threads: int, most: int) -> tuple[int, int]:
+def sharing(joint: Joint, width: int, samples: int, threads: int, most: int) -> tuple[int, int]:
     """Threads at work on samples of their own, and samples that each holds at once: at most `most` together."""
     team = 1 if width >= LARGE else min(threads, most, samples)
-    return team, max(1, min(batch_size(width), most // team, -(-samples // team)))
+    return team, max(1, min(batch_size(width, bool(joint.moving)), most // team, -(-samples // team)))
 
 
 class Memory(local):
@@ -100,7 +101,7 @@ def sample_exact(
         bulk = None if fused is None else Bulk(fused, 1, width, d0, dtype, arena.empty)
         run_stages(joint.operations, program.types, joint.planned, values, width, d0, team, arena, bulk)
 
-    shared, length = sharing(width, len(samples), threads or cores(), most)
+    shared, length = sharing(joint, width, len(samples), threads or cores(), most)
     with Team(threads or cores() if large else shared) as team, blas().limit(limits=1, user_api="blas"):
         parts = cut(samples, length, shared)
         return realise(joint, data, width, parts, seed, dtype, matrices, team, execute if large else None)
