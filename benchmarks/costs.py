@@ -40,7 +40,7 @@ def tasks() -> Iterator[Task]:
 
 
 def timed(task: Task, width: int) -> dict[str, float]:
-    """Seconds a sample by each reading, the least of rounds that take turns; half as many samples as two threads batch."""
+    """Seconds a sample by each reading, the least of rounds that take turns; samples fill half a batch of two threads."""
     _, programs, data = task
     iterated = any(program.slots for program in programs)
     samples = 2 * NORMS if iterated else batch_size(width)

@@ -27,13 +27,13 @@ from tensorprog.readings.storage import Side, side
 from tensorprog.readings.sweep import BLOCK
 from tensorprog.readings.team import MANY, cores
 
-DRAW = 6.5e-9  # seconds for a fresh Gaussian, two threads at work
-READ = 0.055e-9  # for an entry of a dense matrix in a product, several vectors at a time
-AGAIN = 0.57e-9  # for an entry in a product of an iteration, one vector at a time
-PROJECT = 1.2e-9  # for a coordinate of a vector against one vector of a span, all passes of a revealed product together
-CALL = 165e-6  # of a revealed product, whatever its width, shared by the samples of a batch
-REPEAT = 1.4e-3  # of one in an iteration, shared by `NORMS` samples
-STREAM = 11e-6  # of the random stream of a revealed product, or of a matrix
+DRAW = 7.7e-9  # seconds for a fresh Gaussian, two threads at work
+READ = 0.041e-9  # for an entry of a dense matrix in a product, several vectors at a time
+AGAIN = 0.49e-9  # for an entry in a product of an iteration, one vector at a time
+PROJECT = 1.0e-9  # for a coordinate of a vector against one vector of a span, all passes of a revealed product together
+CALL = 40e-6  # of a revealed product, whatever its width, shared by the samples of a batch
+REPEAT = 1.3e-3  # of one in an iteration, shared by `NORMS` samples
+STREAM = 9e-6  # of the random stream of a revealed product, or of a matrix
 NORMS = 16  # samples whose spectral norms are computed together, typically
 ITERATIONS = 20  # of a spectral norm, typically
 SETTLED = 28  # iterations that the slowest of a batch of samples needs, typically
