@@ -40,7 +40,7 @@ def tasks() -> Iterator[Task]:
 
 
 def timed(task: Task, width: int) -> dict[str, float]:
-    """Seconds a sample by each reading, the least of rounds that take turns; samples fill half a batch of two threads."""
+    """Seconds a sample by each reading, the least of rounds that take turns, with half a batch for either thread."""
     _, programs, data = task
     iterated = any(program.slots for program in programs)
     samples = 2 * NORMS if iterated else batch_size(width)
