@@ -13,16 +13,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tensorprog.errors import SamplingError
-from tensorprog.limits.definite import PATIENCE, derive
+from tensorprog.limits.definite import PATIENCE, with_limits
 from tensorprog.passes import correlation
 from tensorprog.program import Program
 from tensorprog.proofs.definite import definite_proofs
 from tensorprog.proofs.proof import WIDTHS
 from tensorprog.proofs.weights import smallest_width
 from tensorprog.readings import Entry, check_data
+from tensorprog.readings import derive as bounds
 from tensorprog.report.report import Measurement, Report
 from tensorprog.report.run import Run
-from tensorprog.scaling.measure import check_counts, check_widths, measure, threads_of
+from tensorprog.scaling.measure import check_counts, check_widths, measure, prepared, threads_of
+from tensorprog.scaling.store import Store
 from tensorprog.scaling.verdict import Verdict, judge
 
 SAMPLES = 200
@@ -84,12 +86,16 @@ def verify(
         raise SamplingError(f"margin={margin!r} must be a positive number, such as 0.1")
     many, few = _counts(samples, operator_samples, minutes)
     kept = check_widths(widths, [program])
-    proved = definite_proofs(program, proofs, points, data, patience)
-    table = derive(program, orders, points, data=data, patience=patience, progress=progress)
+    table = bounds(program, orders, points, progress=progress)
     array = check_data(program.restricted([f"F{max(max(e.points) for e in table)}"]), data)
     programs = [correlation(program, e.D, e.d, e.points) for e in table]
     counts = None if many is None or few is None else [few if entry.D == 2 else many for entry in table]
     identity = program.restricted(list(program.outputs)[:1]).digest  # however many inputs were traced
+    prepared(programs, array, kept, counts, seed, workers, method, memory, executor)
+    if store is not None:
+        Store(store, identity).close()
+    proved = definite_proofs(program, proofs, points, data, patience)
+    table = with_limits(program, table, data, patience, progress=progress)
     ways: dict[str, Any] = {"workers": workers, "executor": executor, "store": store, "identity": identity}
     values = measure(
         programs, array, kept, counts, seed, minutes=minutes, method=method, memory=memory, progress=progress, **ways

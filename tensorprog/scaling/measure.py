@@ -100,26 +100,10 @@ def measure(
 
     Raises SamplingError before any work when a width does not fit the memory.
     """
-    kept = check_widths(widths, programs)
-    if samples is not None:
-        check_counts(samples)
-    elif minutes is None or not 0 < minutes < math.inf:
+    if samples is None and (minutes is None or not 0 < minutes < math.inf):
         raise SamplingError(f"minutes={minutes!r} must be a positive number, unless samples are given")
-    dtype = check_request(2, seed, method, np.float64)
-    check_workers(workers, executor)
-    costs = [bool(program.slots) for program in programs] if samples is None else list(samples)
-    kinds = sorted(set(costs))
-    groups = [[i for i, cost in enumerate(costs) if cost == kind] for kind in kinds]
-    joints = tuple(Joint.of([programs[i] for i in group]) for group in groups)
-    array = check_data(max((joint.program for joint in joints), key=lambda p: p.inputs), data)
-    sharing = 1 if executor is not None and memory is None else workers
-    threads, d0 = threads_of(workers), array.shape[-1]
-    most: dict[tuple[int, int], int] = {}
-    for group, joint in enumerate(joints):
-        known = {} if samples is None else dict.fromkeys(kept, int(kinds[group]))
-        held = check_memory(joint, kept, d0, method, memory, sharing, known, threads)
-        most |= {(group, width): count for width, count in held.items()}
-    task = Task(joints, array, seed, dtype, threads, method, most)
+    kept = check_widths(widths, programs)
+    task, groups = prepared(programs, data, kept, samples, seed, workers, method, memory, executor)
 
     def sizes(group: int, done: Mapping[tuple[int, int], Array]) -> list[list[Array]]:
         members = enumerate(groups[group])
@@ -131,10 +115,42 @@ def measure(
             assert minutes is not None
             counts, speeds = plan(task, kept, minutes, sizes, workers, opened, executor, progress)
         else:
-            counts = {(group, width): int(kinds[group]) for group in range(len(groups)) for width in kept}
+            counts = {
+                (group, width): int(samples[members[0]]) for group, members in enumerate(groups) for width in kept
+            }
         blocks = [Block(group, width, count) for (group, width), count in reversed(counts.items())]
         done = run_blocks(task, blocks, workers, opened, executor, progress, speeds)
     results = {
         i: found for group in range(len(groups)) for i, found in zip(groups[group], sizes(group, done), strict=True)
     }
     return [results[i] for i in range(len(programs))]
+
+
+def prepared(
+    programs: Sequence[Program],
+    data: ArrayLike,
+    widths: Sequence[int],
+    samples: Sequence[int] | None,
+    seed: int,
+    workers: int,
+    method: str,
+    memory: int | None,
+    executor: Executor | None,
+) -> tuple[Task, list[list[int]]]:
+    """The task of a run, and which of the programs share work; parameters and errors as those of `measure`."""
+    if samples is not None:
+        check_counts(samples)
+    dtype = check_request(2, seed, method, np.float64)
+    check_workers(workers, executor)
+    costs = [bool(program.slots) for program in programs] if samples is None else list(samples)
+    groups = [[i for i, cost in enumerate(costs) if cost == kind] for kind in sorted(set(costs))]
+    joints = tuple(Joint.of([programs[i] for i in group]) for group in groups)
+    array = check_data(max((joint.program for joint in joints), key=lambda p: p.inputs), data)
+    sharing = 1 if executor is not None and memory is None else workers
+    threads, d0 = threads_of(workers), array.shape[-1]
+    most: dict[tuple[int, int], int] = {}
+    for group, joint in enumerate(joints):
+        known = {} if samples is None else dict.fromkeys(widths, int(samples[groups[group][0]]))
+        held = check_memory(joint, widths, d0, method, memory, sharing, known, threads)
+        most |= {(group, width): count for width, count in held.items()}
+    return Task(joints, array, seed, dtype, threads, method, most), groups

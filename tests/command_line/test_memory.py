@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from command_line.place import ARRAYS, QUICK
@@ -11,6 +13,7 @@ from tensorprog.architectures import mlp
 from tensorprog.cli.texts import read_bytes
 from tensorprog.errors import SamplingError
 from tensorprog.readings.team import MANY
+from tensorprog.report import verification
 from tensorprog.scaling import jobs, measure
 
 RUN = f"verify mlp -o depth=1 --inputs x.npy {QUICK} --orders 0,1 --method dense"
@@ -71,3 +74,14 @@ def test_every_job_is_told_how_many_samples_it_may_hold(memory, most, monkeypatc
     monkeypatch.undo()
     for width, row in zip((8, 32), found[0], strict=True):
         np.testing.assert_allclose(row, np.abs(tp.sample(C, ARRAYS["x.npy"], width, 20, 0, "dense")), rtol=1e-12)
+
+
+@pytest.mark.parametrize("bad", ["--workers 0", "--memory 1kB", "--out taken"])
+def test_what_cannot_be_run_is_refused_before_limits_are_taken(run, place, monkeypatch, bad):
+    """Limits may take minutes; here taking one is an error of another kind."""
+    Path("taken").mkdir()
+    Path("taken/samples.sqlite").write_text("no store, but long enough for a header of one", encoding="utf-8")
+    monkeypatch.setattr(verification, "with_limits", None)
+    code, out, err = run(f"verify mlp -o depth=1 --inputs x.npy --widths 8,16 --samples 20 --orders 0,1 {bad}")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ") and err.count("\n") == 1

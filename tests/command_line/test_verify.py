@@ -75,20 +75,20 @@ def test_verify_takes_correlations_that_vanish_identically(run, orders):
 def claimed(monkeypatch, exponent):
     """Every derived exponent replaced by another one, as a wrong derivation would do."""
     reporting = sys.modules["tensorprog.report.verification"]
-    derive = reporting.derive
+    limited = reporting.with_limits
     log_power = None if exponent is None else Fraction(0)
 
     def wrong(*arguments, **options):
-        table = derive(*arguments, **options)
+        table = limited(*arguments, **options)
         entries = tuple(replace(entry, exponent=exponent, log_power=log_power) for entry in table)
         return replace(table, entries=entries)
 
-    monkeypatch.setattr(reporting, "derive", wrong)
+    monkeypatch.setattr(reporting, "with_limits", wrong)
 
 
 @pytest.mark.parametrize("exponent", [Fraction(-9), None])
 def test_exit_code_1_when_the_derivation_is_wrong(run, place, monkeypatch, exponent):
-    """C^{0,1} neither decays like n^-9 nor vanishes; both claims are made by replacing what `derive` returns."""
+    """C^{0,1} neither decays like n^-9 nor vanishes; both claims are made by replacing the table that is tested."""
     command = "verify mlp -o depth=1 --inputs x.npy --widths 8,16,32 --samples 20 --workers 1 --orders 0,1"
     assert run(command)[0] == 0
     claimed(monkeypatch, exponent)

@@ -70,11 +70,11 @@ def test_no_size_along_a_gradient_is_above_the_whole(d):
     case = BY_NAME["mlp"]
     program, data = reparametrised(case.trace(3), {"v": tp.abc(Fraction(1, 2), 0, 1)}), case.data(3)
     points = (0, 1, 2)[: d + 1]
-    whole = np.asarray(tp.sample(tp.correlation(program, 1, d, points), data, 12, 10))
+    whole = np.asarray(tp.sample(tp.correlation(program, 1, d, points), data, 12, 10, 0, "dense"))
     for name in program.parameters:
-        share = np.asarray(tp.sample(norm_share(program, d, points, [name]), data, 12, 10))
-        along = np.abs(tp.sample(slot_along_gradient(program, d, points, 1, [name]), data, 12, 10))
-        ray = np.asarray(tp.sample(norm_share(program, 0, (1,), [name]), data, 12, 10))
+        share = np.asarray(tp.sample(norm_share(program, d, points, [name]), data, 12, 10, 0, "dense"))
+        along = np.abs(tp.sample(slot_along_gradient(program, d, points, 1, [name]), data, 12, 10, 0, "dense"))
+        ray = np.asarray(tp.sample(norm_share(program, 0, (1,), [name]), data, 12, 10, 0, "dense"))
         assert np.all(along <= share * ray * (1 + 1e-9))
         assert np.all(share <= whole * (1 + 1e-9))
 
@@ -84,7 +84,7 @@ def test_along_all_gradients_it_is_the_next_correlation():
     case = BY_NAME["layernorm_mlp"]
     program, data = case.trace(3), case.data(3)
     along = slot_along_gradient(program, 2, (0, 1, 2), 0, list(program.parameters))
-    part, whole = tp.sample([along, tp.correlation(program, 0, 3, (0, 1, 2, 0))], data, 12, 5)
+    part, whole = tp.sample([along, tp.correlation(program, 0, 3, (0, 1, 2, 0))], data, 12, 5, 0, "dense")
     assert part == pytest.approx(3 * np.asarray(whole), rel=1e-9)
 
 
@@ -94,11 +94,13 @@ def test_products_of_gradients():
     program, data = case.trace(2), case.data(2)
     one, other = program.restricted(["F0"]), program.restricted(["F1"])
     for name in program.parameters:
-        product = np.asarray(tp.sample(gradient_product(one, other, [name]), data, 12, 10))
-        norms = [np.asarray(tp.sample(gradient_norm(f, [name]), data, 12, 10)) for f in (one, other)]
+        product = np.asarray(tp.sample(gradient_product(one, other, [name]), data, 12, 10, 0, "dense"))
+        norms = [np.asarray(tp.sample(gradient_norm(f, [name]), data, 12, 10, 0, "dense")) for f in (one, other)]
         assert np.all(product**2 <= norms[0] * norms[1] * (1 + 1e-9))
-    whole = np.asarray(tp.sample(gradient_product(one, other, list(program.parameters)), data, 12, 10))
-    assert whole == pytest.approx(np.asarray(tp.sample(tp.correlation(program, 0, 1), data, 12, 10)), rel=1e-9)
+    whole = np.asarray(tp.sample(gradient_product(one, other, list(program.parameters)), data, 12, 10, 0, "dense"))
+    assert whole == pytest.approx(
+        np.asarray(tp.sample(tp.correlation(program, 0, 1), data, 12, 10, 0, "dense")), rel=1e-9
+    )
 
 
 # -- when the dear ways are not decided in their time

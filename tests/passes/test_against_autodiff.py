@@ -38,7 +38,7 @@ def test_scalars_and_gradient_norms(case, points):
     program = case.trace(5)
     scalars, norms = oracle(case, program, data).scalars_and_norms(points)
     orders = [(D, d) for D in (0, 1) for d in range(5)]
-    found = sample([correlation(program, D, d, points[: d + 1]) for D, d in orders], data, WIDTH, 1, SEED)
+    found = sample([correlation(program, D, d, points[: d + 1]) for D, d in orders], data, WIDTH, 1, SEED, "dense")
     for (D, d), value in zip(orders, found, strict=True):
         close(value[0], (scalars, norms)[D][d])
 
@@ -66,4 +66,4 @@ def test_spectral_norms(case, d):
     matrix = np.asarray(oracle(case, program, data).matrix(tuple(range(d + 1))))
     assert np.allclose(matrix, matrix.T, rtol=0, atol=1e-12 * np.abs(matrix).max())
     expected = np.abs(np.linalg.eigvalsh(matrix)).max()
-    close(sample(correlation(program, 2, d), data, WIDTH, 1, SEED)[0], expected, rtol=2e-6)
+    close(sample(correlation(program, 2, d), data, WIDTH, 1, SEED, "dense")[0], expected, rtol=2e-6)

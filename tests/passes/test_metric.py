@@ -47,7 +47,7 @@ def compare(program, autodiff, data, points=(0, 1, 2, 1)):
     scalars, norms = autodiff.scalars_and_norms(points)
     for D, expected in ((0, scalars), (1, norms)):
         for d, value in expected.items():
-            close(sample(correlation(program, D, d, points[: d + 1]), data, WIDTH, 1, SEED)[0], value)
+            close(sample(correlation(program, D, d, points[: d + 1]), data, WIDTH, 1, SEED, "dense")[0], value)
     rng = np.random.default_rng(1)
     u = {name: rng.standard_normal(value.shape) for name, value in weights(program, WIDTH, 3).items()}
     for d, expected in autodiff.operators(points[:3], u).items():
@@ -96,7 +96,7 @@ def test_kinked_activations_stop_at_order_two(phi):
     autodiff = Autodiff(by_hand, weights(program, WIDTH, 3), DATA, WIDTH)
     scalars, norms = autodiff.scalars_and_norms((0, 1, 2))
     for D, d in ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1)):
-        close(sample(correlation(program, D, d), DATA, WIDTH, 1, SEED)[0], (scalars, norms)[D][d])
+        close(sample(correlation(program, D, d), DATA, WIDTH, 1, SEED, "dense")[0], (scalars, norms)[D][d])
     u = {name: np.ones_like(value) for name, value in weights(program, WIDTH, 3).items()}
     found = applied(correlation(program, 2, 0), DATA, WIDTH, u)
     for name, value in autodiff.operators((0,), u)[0].items():
@@ -110,15 +110,19 @@ def test_kinked_activations_stop_at_order_two(phi):
 def test_gradients_that_are_multiples_of_ones():
     """F = ⟨1, U x + b⟩: C^{0,1} = (x_0·x_1/d0 + 1)/n without any randomness, and ‖∇F‖² is C^{0,1} at one point."""
     program = trace(lambda x: mean(linear("U", x, bias=1)), inputs=2)
-    close(sample(correlation(program, 0, 1), DATA, WIDTH, 1, SEED)[0], (DATA[0] @ DATA[1] / 3 + 1) / WIDTH)
-    close(sample(correlation(program, 1, 0), DATA, WIDTH, 1, SEED)[0] ** 2, (DATA[0] @ DATA[0] / 3 + 1) / WIDTH)
+    close(sample(correlation(program, 0, 1), DATA, WIDTH, 1, SEED, "dense")[0], (DATA[0] @ DATA[1] / 3 + 1) / WIDTH)
+    close(
+        sample(correlation(program, 1, 0), DATA, WIDTH, 1, SEED, "dense")[0] ** 2, (DATA[0] @ DATA[0] / 3 + 1) / WIDTH
+    )
 
 
 def test_an_operator_whose_slots_read_no_weight():
     """F = v·Ux: C^{2,0} pairs v with U and reads neither, so its norm is exactly |x|/(2 √(d0 n))."""
     program = correlation(trace(lambda x: readout("v", linear("U", x)), inputs=1), 2, 0)
     assert set(program.parameters) == {"U", "v"}
-    close(sample(program, DATA, WIDTH, 1, SEED)[0], np.linalg.norm(DATA[0]) / (2 * (3 * WIDTH) ** 0.5), rtol=2e-6)
+    close(
+        sample(program, DATA, WIDTH, 1, SEED, "dense")[0], np.linalg.norm(DATA[0]) / (2 * (3 * WIDTH) ** 0.5), rtol=2e-6
+    )
 
 
 def test_a_readout_of_a_wide_layer_has_its_fan_in():

@@ -111,11 +111,11 @@ def test_moved_derivatives(net):
     for point in (0, 4):
         zero = tp.moved(program, LABELS, D=0, steps=3, point=point, **options)
         expected = float(jax.outputs(end)[point, 0] - jax.outputs(jax.start)[point, 0])
-        np.testing.assert_allclose(tp.sample(zero, data, WIDTH, 1, SEED)[0], expected, rtol=1e-8)
+        np.testing.assert_allclose(tp.sample(zero, data, WIDTH, 1, SEED, "dense")[0], expected, rtol=1e-8)
         one = tp.moved(program, LABELS, D=1, steps=3, point=point, **options)
         change = jax.gradient(end, point) - jax.gradient(jax.start, point)
         np.testing.assert_allclose(
-            tp.sample(one, data, WIDTH, 1, SEED)[0], WIDTH**0.25 * np.linalg.norm(change), rtol=1e-8
+            tp.sample(one, data, WIDTH, 1, SEED, "dense")[0], WIDTH**0.25 * np.linalg.norm(change), rtol=1e-8
         )
     two = tp.moved(program, LABELS, D=2, steps=3, point=4, **options)
     u = {name: RNG.standard_normal(value.shape) for name, value in weights(program, WIDTH, case.d0).items()}
@@ -145,7 +145,7 @@ def test_deviation_is_the_root_mean_square_gap():
     one, two = (outputs(made(program, LABELS, **options), data, WIDTH) for made in (tp.train, tp.linearised))
     for points in ([0, 4], None):
         gaps = [one[f"F{i}"] - two[f"F{i}"] for i in (range(5) if points is None else points)]
-        found = tp.sample(tp.deviation(program, LABELS, points=points, **options), data, WIDTH, 1, SEED)
+        found = tp.sample(tp.deviation(program, LABELS, points=points, **options), data, WIDTH, 1, SEED, "dense")
         np.testing.assert_allclose(found[0], np.sqrt(np.mean(np.square(gaps))), rtol=1e-8)
 
 

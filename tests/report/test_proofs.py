@@ -82,8 +82,8 @@ def test_widths_fit_the_ratios_of_the_program():
     ("orders", "message"),
     [([(2, 0)], r"C\^\{2,0\} has bounds"), ([(0, 3)], r"C\^\{0,3\} vanishes identically"), ([0, 2], "proofs=")],
 )
-def test_what_cannot_be_proved_is_an_error_before_anything_is_derived_or_sampled(monkeypatch, orders, message):
-    for step in ("derive", "measure"):
+def test_what_cannot_be_proved_is_an_error_before_any_limit_is_taken_or_sampled(monkeypatch, orders, message):
+    for step in ("with_limits", "measure"):
         monkeypatch.setattr(verification, step, lambda *_, **__: pytest.fail("work has started"))
     with pytest.raises(OrderError, match=message):
         verified(orders)
