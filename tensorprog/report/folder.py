@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,5 +22,6 @@ def write(
         (target / name).write_text(text, encoding="utf-8")
     for name, array in arrays.items():
         np.save(target / f"{name}.npy", array)
-    np.savez_compressed(target / "samples.npz", **samples)  # type: ignore[arg-type]  # stubs miss keyword arrays
+    named: dict[str, Any] = dict(samples)
+    np.savez_compressed(target / "samples.npz", **named)
     return target
