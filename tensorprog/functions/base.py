@@ -3,7 +3,8 @@
 A `Function` is a coordinatewise ψ(z₁, …, z_k) together with all of its partial derivatives; a derivative is named by
 a multi-index, one entry an argument. Functions are immutable, and equal when their canonical texts are.
 
-Known limit: kinked functions are differentiated almost everywhere, so what sits on the kink is not seen.
+A function is smooth but at its kinks. Derivatives are those almost everywhere; what sits on a kink is told by `jumps`:
+as a distribution, the derivative of ψ^{(k)} is ψ^{(k+1)} and a point mass of the size of each jump of ψ^{(k)}.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from tensorprog.errors import ExpressionError
 Array = npt.NDArray[Any]
 Order = tuple[int, ...]
 Degree = Fraction | None
+Line = tuple[tuple[Fraction, ...], Fraction]
+"""A kink at c · z = b, as (c, b)."""
 BOUNDED = Fraction(0)
 LINEAR = Fraction(1)
 
@@ -30,7 +33,13 @@ class Function(ABC):
     """A coordinatewise function with its partial derivatives. Hashable; equal to a function of the same `spec`."""
 
     smoothness: int | None = None
-    """How many derivatives D + d may be taken in all; None is infinitely many."""
+    """How many derivatives D + d may be taken in all: one more than the lowest order of a derivative that jumps.
+
+    2 for relu, 1 for a sign, whose gradient is zero almost everywhere; None is infinitely many.
+    """
+
+    kinks: tuple[Fraction, ...] = ()
+    """Where ψ or one of its derivatives jumps, for one argument, rising; for several arguments see `lines`."""
 
     factorial_growth: bool | None = None
     """Whether |∂^k ψ| ≤ C (k+1)! locally uniformly in z, the growth condition of weak correlations; None is unknown."""
@@ -50,6 +59,21 @@ class Function(ABC):
     @abstractmethod
     def arity(self) -> int:
         """Number of arguments."""
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """Kinks as lines (c, b) of the arguments, c · z = b; none for a smooth function."""
+        return tuple(((Fraction(1),), kink) for kink in self.kinks)
+
+    def jumps(self, order: int) -> tuple[tuple[Fraction, Fraction], ...]:
+        """(kink, ψ^{(order)}(kink + 0) - ψ^{(order)}(kink - 0)) for one argument, wherever that is not 0.
+
+        Exact where it is rational, otherwise the nearest double. Raises ExpressionError for a kinked function of
+        several arguments, whose jumps are no numbers.
+        """
+        if self.smoothness is None:
+            return ()
+        raise ExpressionError(f"the jumps of {self.spec} across its kinks are not known as numbers")
 
     @abstractmethod
     def is_zero(self, order: Order) -> bool:

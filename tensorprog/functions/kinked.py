@@ -1,7 +1,7 @@
 """relu and leaky_relu: one kink at the origin.
 
-The second derivative is a point mass at the kink; almost everywhere it is 0, and that is what is computed. Orders
-D + d ≤ 2 are offered, no further.
+The second derivative is a point mass at the kink; almost everywhere it is 0, and that is what is computed; `jumps`
+tells the mass. Orders D + d ≤ 2 are offered, no further.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ class LeakyRelu(Univariate):
     slope: Fraction
 
     smoothness = 2
+    kinks = (Fraction(0),)
 
     @cached_property
     def spec(self) -> str:
@@ -48,6 +49,9 @@ class LeakyRelu(Univariate):
 
     def constant_of(self, k: int) -> Fraction | None:
         return Fraction(0) if k >= 2 else None
+
+    def jumps(self, order: int) -> tuple[tuple[Fraction, Fraction], ...]:
+        return ((Fraction(0), 1 - self.slope),) if order == 1 else ()
 
     def formula(self, z: sympy.Symbol) -> sympy.Expr:
         slope = rational(self.slope)

@@ -144,3 +144,16 @@ def test_python_numbers_take_the_dtype_of_the_arrays() -> None:
 def test_wrong_calls_are_refused(order: tuple[int, ...], args: tuple[complex, ...], said: str) -> None:
     with pytest.raises(ExpressionError, match=said):
         tanh.evaluate(order, *args)
+
+
+def test_jumps_are_those_of_the_values() -> None:
+    """ψ^{(k)}(kink + ε) - ψ^{(k)}(kink - ε), for every order; smooth functions have none."""
+    for function in (relu, leaky_relu(0.1), leaky_relu(-1)):
+        assert function.kinks == (0,) and function.lines == (((1,), 0),)
+        for k in range(4):
+            up, down = function.evaluate((k,), [1e-12, -1e-12])
+            jumps = dict(function.jumps(k))
+            assert abs(up - down - float(jumps.get(Fraction(0), 0))) < 1e-11
+            assert (k >= function.smoothness - 1) or not jumps
+    for function in (*SMOOTH, *CUSTOM):
+        assert function.kinks == () and function.lines == () and function.jumps(1) == () and function.smoothness is None
