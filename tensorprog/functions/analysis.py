@@ -77,6 +77,8 @@ def _exponential(u: sympy.Expr, symbols: Symbols) -> tuple[Growth, ...]:
         elif not (term.is_nonpositive or all(t is not None and t <= 0 for t in _growth(term, symbols))):
             result = [None if s in free else t for s, t in zip(symbols, result, strict=True)]
     for symbol, terms in alone.items():
+        if symbol not in symbols:
+            continue
         polynomial = sympy.Poly(sympy.Add(*terms), symbol)
         falls = polynomial.degree() % 2 == 0 and polynomial.LC().is_negative
         i = symbols.index(symbol)
@@ -114,12 +116,45 @@ def bounded_below(tree: sympy.Expr) -> bool:
     return False
 
 
+def total_growth(tree: sympy.Expr, symbols: Symbols) -> Degree:
+    """T with |f| ≤ C (1 + Σ|z_i|)^T, the sum over these symbols, locally uniformly in the others; None: not shown.
+
+    Of all of them together: z0 z1 has T = 2, for it grows like a square where both do.
+    """
+    alone = _growth(tree, symbols)
+    separate = None if None in alone else sum((Fraction(max(t, ZERO)) for t in alone if t is not None), ZERO)
+    together = _together(tree, symbols)
+    return min((t for t in (separate, together) if t is not None), default=None)
+
+
+def _together(tree: sympy.Expr, symbols: Symbols) -> Degree:
+    if tree.is_Symbol:
+        return Fraction(int(tree in symbols))
+    if not tree.free_symbols.intersection(symbols) or isinstance(tree, SATURATING):
+        return ZERO
+    inner = [total_growth(x, symbols) for x in tree.args]
+    known = [t for t in inner if t is not None]
+    if len(known) < len(inner):
+        return None
+    if tree.is_Add:
+        return max(known)
+    if tree.is_Mul:
+        return sum(known, ZERO)
+    if tree.is_Pow and tree.exp.is_Rational:
+        return known[0] * Fraction(int(tree.exp.p), int(tree.exp.q)) if tree.exp.is_positive else None
+    if isinstance(tree, softplus):
+        return known[0]
+    return min(known[0], Fraction(1)) if isinstance(tree, sympy.log) and bounded_below(tree.args[0]) else None
+
+
+@lru_cache(maxsize=4096)
 def exponential_type(tree: sympy.Expr, symbols: Symbols) -> bool:
-    """Whether f and its derivatives are at most C e^{C Σ|z_i|} (shown by its form)."""
+    """Whether f and its derivatives are at most C e^{C Σ|z_i|}, as `total_growth` counts (shown by its form)."""
     if not tree.free_symbols or tree.is_Symbol:
         return True
     if isinstance(tree, sympy.exp | sympy.sinh | sympy.cosh):
-        return all(t is not None and t <= 1 for t in _growth(tree.args[0], symbols)) and is_regular(tree)
+        degree = total_growth(tree.args[0], symbols)
+        return degree is not None and degree <= 1 and is_regular(tree)
     if tree.is_Pow and not (tree.exp.is_Integer and tree.exp > 0) and not bounded_below(tree.base):
         return False
     known = tree.is_Add or tree.is_Mul or tree.is_Pow or isinstance(tree, (*SATURATING, softplus))

@@ -45,7 +45,7 @@ class Function(ABC):
     """Whether |∂^k ψ| ≤ C (k+1)! locally uniformly in z, the growth condition of weak correlations; None is unknown."""
 
     exponential: bool = False
-    """Whether |∂^k ψ| ≤ C exp(C Σ_i |z_i|) for every k, with a C that may depend on k."""
+    """Whether |∂^k ψ| ≤ C exp(C Σ_i |z_i|) for every k, with a C that may depend on k: the sum over all arguments."""
 
     regular: bool = True
     """Whether ψ and its derivatives are bounded on every bounded set; not so for 1/z, √z, log z."""
@@ -74,6 +74,10 @@ class Function(ABC):
         if self.smoothness is None:
             return ()
         raise ExpressionError(f"the jumps of {self.spec} across its kinks are not known as numbers")
+
+    def exponential_in(self, moving: Sequence[bool]) -> bool:
+        """Whether it is `exponential` in the arguments that move, together, locally uniformly in the others."""
+        return self.exponential
 
     @abstractmethod
     def is_zero(self, order: Order) -> bool:

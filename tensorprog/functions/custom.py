@@ -7,6 +7,7 @@ taken symbolically and cached.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -73,7 +74,10 @@ class Expression(Function):
 
     @property
     def exponential(self) -> bool:  # type: ignore[override]  # read off the tree
-        return analysis.exponential_type(self.tree, self.symbols)
+        return self.exponential_in((True,) * self.arity)
+
+    def exponential_in(self, moving: Sequence[bool]) -> bool:
+        return analysis.exponential_type(self.tree, tuple(s for s, m in zip(self.symbols, moving, strict=True) if m))
 
     def derivative_tree(self, order: Order) -> sympy.Expr:
         """The partial derivative as a tree over z0, z1, …"""

@@ -42,7 +42,8 @@ def size_of_function(
     """Size of ψ^{(order)} at arguments of these sizes; `vector` says which arguments have a largest coordinate.
 
     Bounded arguments give O(1). Arguments that grow with n are allowed where ψ grows at most like a polynomial;
-    an argument that vanishes makes an odd ψ of one argument vanish with it.
+    an argument that vanishes makes an odd ψ of one argument vanish with it. What no power bounds must be at most
+    e^{C Σ|z_i|} in all vectors together: e^{z₀ z₁} of two Gaussians has no moments.
 
     Raises UnboundedSize when an argument grows and ψ faster than any polynomial.
     """
@@ -50,12 +51,13 @@ def size_of_function(
     log: Fraction | float | int = Fraction(0)
     degrees = function.degrees(order)
     lipschitz = function.smoothness is None or sum(order) + 2 <= function.smoothness
+    tame = None in degrees and function.exponential_in(vector)
     odd = len(sizes) == 1 and sizes[0].power < 0 and function.parity(order, 0) == -1
     if odd and lipschitz and degrees[0] is not None:
         return sizes[0]
     for degree, size, is_vector in zip(degrees, sizes, vector, strict=True):
         if degree is None:
-            _check_unbounded(name, function, size, is_vector)
+            _check_unbounded(name, function, size, is_vector, tame)
             log = UNBOUNDED_LOG if is_vector and size.log else log
         else:
             power += degree * max(size.power, Fraction(0))
@@ -63,11 +65,11 @@ def size_of_function(
     return Exponent(power, log)
 
 
-def _check_unbounded(name: str, function: Function, size: Exponent, is_vector: bool) -> None:
+def _check_unbounded(name: str, function: Function, size: Exponent, is_vector: bool, tame: bool) -> None:
     """Raise UnboundedSize unless ψ, which no power bounds in this argument, is still n^{o(1)} there.
 
     It is for a scalar of order one, away from poles by assumption, and for coordinates below any power of n in
-    e^{C|z|}.
+    e^{C Σ|z|}, which `tame` says that ψ is bounded by.
     """
     problem = ""
     if size.power > 0:
@@ -77,8 +79,8 @@ def _check_unbounded(name: str, function: Function, size: Exponent, is_vector: b
             "is singular, and its argument comes near the pole; use a function without one, as in "
             "tp.expression('1/sqrt(1 + z**2)')"
         )
-    elif is_vector and size.log and (size.log >= 1 or not function.exponential):
-        problem = "may exceed every n^{o(1)} at the largest coordinate; use a function of slower growth"
+    elif is_vector and size.log and (size.log >= 1 or not tame):
+        problem = "may exceed every n^{o(1)} at the largest coordinate, and have no moments; use one of slower growth"
     if problem:
         raise UnboundedSize(f"{function.spec} at node {name!r} has an argument of size {size}; it {problem}")
 

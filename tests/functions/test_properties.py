@@ -187,6 +187,36 @@ def test_several_arguments() -> None:
         tanh.parity((0,), 1)
 
 
+@pytest.mark.parametrize(
+    ("text", "tame"),
+    [
+        ("exp(z0 + z1)", True),
+        ("z0**3*exp(z1 - 2*z0)", True),
+        ("exp(sqrt(1 + z0**2 + z1**2))", True),
+        ("exp(sqrt(1 + z0**2)*tanh(z1))", True),
+        ("exp(log(1 + z0**2*z1**2))", True),
+        ("exp(z0*z1)", False),
+        ("sinh(z0*z1)*z0", False),
+        ("tanh(exp(z0*z1))", False),
+        ("exp(z0*softplus(z1))", False),
+        ("exp(z0*sqrt(1 + z1**2))", False),
+        ("exp(sqrt(1 + z0**2*z1**2))", False),
+        ("exp(z0*z1*z2/sqrt(1 + z0**2))", False),
+        ("exp(z0**2/4)", False),
+    ],
+)
+def test_exponential_type_is_of_all_arguments_together(text: str, tame: bool) -> None:
+    """|ψ| ≤ C e^{C Σ|z_i|} along every ray, not only along the axes."""
+    assert expression(text).exponential is tame
+
+
+def test_exponential_type_in_the_arguments_that_move() -> None:
+    """e^{z₀ z₁} is of exponential type in each argument at a fixed other one."""
+    function = expression("exp(z0*z1)")
+    moving = [(True, True), (True, False), (False, True)]
+    assert [function.exponential_in(m) for m in moving] == [False, True, True]
+
+
 def test_smoothness_regularity_and_factorial_growth() -> None:
     assert relu.smoothness == leaky_relu(0.1).smoothness == 2
     assert all(f.smoothness is None for f in EVERY if "relu" not in f.spec)

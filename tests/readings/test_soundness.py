@@ -53,6 +53,10 @@ def tied_readout(x):
     return tp.n**HALF * tp.mean(tp.linear("W", h) * tp.linear("W", h, transpose=True))
 
 
+def _pair(x):
+    return tp.linear("A", x), tp.linear("B", x)
+
+
 PROGRAMS = [small_and_odd, kink_in_a_scalar, into_the_data_dimension, gated, normalised, there_and_back, tied_readout]
 EXPECTED = {
     (small_and_odd, 0, 1): Fraction(0),
@@ -92,6 +96,11 @@ def test_no_measured_exponent_exceeds_the_derived_one(net):
         lambda x: tp.readout("v", tp.exp(tp.linear("U", x) * tp.linear("G", x))),
         lambda x: tp.readout("v", tp.tanh(tp.exp(tp.linear("U", x) ** 2))),
         lambda x: tp.readout("v", tp.expression("exp(z**2)")(tp.linear("U", x))),
+        *(
+            lambda x, text=text: tp.readout("v", tp.expression(text)(tp.linear("U", x), tp.linear("G", x)))
+            for text in ("exp(z0*z1)", "sinh(z0*z1)", "z0 + exp(z1*tanh(z0)*z1)", "tanh(exp(z0*z1))")
+        ),
+        lambda x: tp.readout("v", tp.tanh(tp.linear("W", tp.expression("exp(z0*z1)")(*_pair(x))))),
         lambda x: tp.readout("v", tp.linear("U", x)) * tp.mean(tp.linear("G", x)) ** -1,
         lambda x: tp.readout("v", tp.exp(tp.n * tp.mean(tp.linear("U", x) ** 2)) * tp.linear("U", x)),
     ],
@@ -99,6 +108,16 @@ def test_no_measured_exponent_exceeds_the_derived_one(net):
 def test_what_nothing_bounds_is_refused(net):
     with pytest.raises(UnboundedSize, match="at node"):
         tp.derive(tp.trace(net, inputs=2), [(0, 1)])
+
+
+def test_an_exponential_of_a_scalar_times_a_vector_is_allowed():
+    """e^{s z} with a random scalar s of order one: below any power of n at every s."""
+
+    def net(x):
+        s = tp.readout("q", tp.erf(tp.linear("G", x)))
+        return tp.readout("v", tp.expression("exp(z0*z1)")(s, tp.linear("U", x)))
+
+    assert tp.derive(tp.trace(net, inputs=2), [(0, 0)])[0, 0].exponent == 0
 
 
 def test_a_bounded_function_of_an_exponential_is_allowed():
