@@ -8,10 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
+from typing import assert_never
 
 import numpy as np
 
-from tensorprog.program import Apply, Constant, Instruction, LinComb, MatMul, Moment, Multiply
+from tensorprog.errors import ProgramError
+from tensorprog.program import (
+    Apply,
+    Constant,
+    Free,
+    Input,
+    Instruction,
+    LinComb,
+    MatMul,
+    Moment,
+    Multiply,
+    Parameter,
+)
 from tensorprog.readings.bulk import WHOLE, Bulk
 from tensorprog.readings.draws import Array
 from tensorprog.readings.operations import Blend, Gram, Operation, Total
@@ -154,8 +167,15 @@ def compute(node: Instruction, values: Mapping[str, Value], n: int, length: int 
             head = found[0]
             for factor in found[1:-1]:
                 head = head * factor
-            length = max(x.shape[-1] for x in found)
-            average: Array = head.mean(axis=-1) if len(found) == 1 else np.vecdot(head, found[-1]) / length
+            average: Array
+            if len(found) == 1:
+                average = head.mean(axis=-1)
+            elif head.shape[-1] == found[-1].shape[-1]:
+                average = np.vecdot(head, found[-1]) / head.shape[-1]
+            else:  # a vector times a scalar
+                average = (head * found[-1]).mean(axis=-1)
             return average
+        case Input() | Parameter() | Free() | MatMul():
+            raise ProgramError(f"{node} is not computed coordinate by coordinate: it is given, or a matrix product")
         case _:
-            raise AssertionError(f"{node} is given, not computed")
+            assert_never(node)

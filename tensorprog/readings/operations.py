@@ -9,11 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import assert_never
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorprog.program import Instruction, LinComb, operands
+from tensorprog.program import (
+    Apply,
+    Constant,
+    Free,
+    Input,
+    Instruction,
+    LinComb,
+    MatMul,
+    Moment,
+    Multiply,
+    Parameter,
+    operands,
+)
 from tensorprog.readings.draws import Array
 
 
@@ -88,8 +101,12 @@ def reads(operation: Operation) -> tuple[str, ...]:
             return (*operation.vectors.names, *operation.weights.names, *bases)
         case Total(weights):
             return weights.names
+        case (
+            Input() | Parameter() | Free() | Constant() | MatMul() | Apply() | Multiply() | LinComb() | Moment() as node
+        ):
+            return operands(node)
         case _:
-            return operands(operation)
+            assert_never(operation)
 
 
 def writes(name: str, operation: Operation) -> tuple[str, ...]:

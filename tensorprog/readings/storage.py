@@ -10,10 +10,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import assert_never
 
-from tensorprog.program import MatMul, Vector
+from tensorprog.program import (
+    Apply,
+    Constant,
+    Free,
+    Input,
+    LinComb,
+    MatMul,
+    Moment,
+    Multiply,
+    Parameter,
+    Vector,
+)
 from tensorprog.program.types import Type, Width
-from tensorprog.readings.operations import Blend, Gram, Operation, Stack, writes
+from tensorprog.readings.operations import Blend, Gram, Operation, Stack, Total, writes
 from tensorprog.readings.schedule import Step
 from tensorprog.readings.sweep import Plan
 
@@ -51,8 +63,10 @@ def node_by_node(nodes: Mapping[str, Operation], types: Mapping[str, Type], step
                 event.meanwhile += _copied(types, node.vectors)
                 event.meanwhile[side(types, node.names[0])] += len(node.names)
                 event.meanwhile[None] += 2 * node.weights.values.size
-            case _:
+            case Total() | Input() | Parameter() | Free() | Constant() | Apply() | Multiply() | LinComb() | Moment():
                 event.meanwhile[side(types, step.nodes[0])] += COORDINATEWISE
+            case _:
+                assert_never(node)
         events.append(event)
     return events
 
