@@ -8,6 +8,7 @@
 'n^-1'
 """
 
+import tensorprog.interrupts  # noqa: F401  # before all others, which take a second
 from tensorprog.functions import (
     cos,
     erf,

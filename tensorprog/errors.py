@@ -11,6 +11,17 @@ class TensorProgramError(ValueError):
     """Base class of every error this library raises on purpose."""
 
 
+def described(error: BaseException) -> str:
+    """An exception in words, whatever its own words are worth: its kind, and its message where it has one."""
+    try:
+        text = str(error)
+    except BaseException as another:
+        if isinstance(another, KeyboardInterrupt):
+            raise
+        text = "its message cannot be printed"
+    return f"{type(error).__name__}: {text}".removesuffix(": ")
+
+
 class ProgramError(TensorProgramError):
     """A program is not well formed; the message names the node and the remedy."""
 
@@ -32,6 +43,10 @@ class DataError(TensorProgramError):
 
 class SamplingError(TensorProgramError):
     """Widths, sample counts, seeds or methods that cannot be run."""
+
+
+class WritingError(TensorProgramError):
+    """A file cannot be written; what was there before is whole."""
 
 
 class ArchitectureError(TensorProgramError):

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import ModuleType
 
 from tensorprog.architectures import ARCHITECTURES, Architecture, positions_of
-from tensorprog.errors import ArchitectureError, ExpressionError, TensorProgramError
+from tensorprog.errors import ArchitectureError, ExpressionError, TensorProgramError, described
 from tensorprog.functions import Function, parse_function, parse_number
 from tensorprog.program import Program, trace
 
@@ -80,7 +80,9 @@ class Loaded:
             raise
         except RecursionError:
             raise ArchitectureError(f"{self.name} recurses too deeply; write loops over layers instead") from None
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             given = ", ".join(f"{k}={v}" for k, v in options.items()) or "none"
             raise ArchitectureError(f"{self.name} failed with options {given}: {_told(error, self.file)}") from error
 
@@ -181,11 +183,13 @@ def _module(file: Path) -> ModuleType:
                 compile(file.read_bytes(), module.__file__, "exec"), vars(module)
             )  # an import would leave a __pycache__
     except SyntaxError as error:
-        sys.modules.pop(name)
+        sys.modules.pop(name, None)
         where = "" if error.lineno is None else f" in line {error.lineno}"
         raise ArchitectureError(f"{str(file)!r} has a syntax error{where}: {error.msg}") from None
-    except (Exception, SystemExit) as error:
-        sys.modules.pop(name)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        sys.modules.pop(name, None)
         raise ArchitectureError(f"{str(file)!r} cannot be executed: {_told(error, file)}") from error
     return module
 
@@ -204,7 +208,7 @@ def _names_another_module(file: Path) -> bool:
 
 def _told(error: BaseException, file: Path | None) -> str:
     """An exception in one line, with the last line of the user's file that it passed."""
-    text = f"{type(error).__name__}: {error}".removesuffix(": ")
+    text = described(error)
     if file is None:
         return text
     own = str(file.resolve())

@@ -7,18 +7,17 @@ error.
 
 from __future__ import annotations
 
+import errno
 import io
 import json as interchange
 import math
-import os
 import shlex
 import sys
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import BrokenExecutor
 from typing import Annotated, Literal
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, Parameter
 
 from tensorprog.architectures import ARCHITECTURES
 from tensorprog.architectures._loading import load
@@ -37,6 +36,7 @@ from tensorprog.cli.arguments import (
     Proofs,
     Whole,
 )
+from tensorprog.cli.endings import ended
 from tensorprog.cli.learning import linearity_
 from tensorprog.cli.proving import prove_
 from tensorprog.cli.study import MAX_INPUTS, Study
@@ -44,20 +44,28 @@ from tensorprog.cli.texts import (
     check_out,
     finished,
     first_given,
+    legible,
     negatives,
     read_bytes,
     read_kappa,
+    read_orders,
     read_widths,
+    saved,
     scaled,
 )
-from tensorprog.errors import OrderError, SamplingError, TensorProgramError
+from tensorprog.errors import OrderError, SamplingError
+from tensorprog.interrupts import started
 from tensorprog.limits.definite import PATIENCE, derive
 from tensorprog.program import Program
+from tensorprog.readings.table import FILES as TABLE_FILES
 from tensorprog.readings.team import cores
 from tensorprog.report import verify
+from tensorprog.report.report import FILES as REPORT_FILES
+from tensorprog.report.report import proof_file
 from tensorprog.version import VERSION
 
-GOOD, REFUTED, WRONG, BROKEN_PIPE, INTERRUPTED = 0, 1, 2, 141, 130
+GOOD, REFUTED = 0, 1
+OUTPUT = "standard output"
 
 
 EXAMPLES = {
@@ -105,33 +113,28 @@ def _examples(command: str) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line on `arguments`, those of the process by default; returns the exit code."""
+    """Run the command line on `arguments`, those of the process by default; returns the exit code.
+
+    Whatever is raised ends here, in one line on standard error.
+    """
+    try:
+        started()
+        return _run(list(sys.argv[1:] if arguments is None else arguments))
+    except BaseException as error:
+        return ended(error)
+
+
+def _run(tokens: list[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    tokens = list(sys.argv[1:] if arguments is None else arguments)
-    try:
-        command, bound, ignored = app.parse_args(negatives(tokens), exit_on_error=False, print_error=False)
-        typed = {"typed": shlex.join(["tensorprog", *tokens])} if "typed" in ignored else {}
-        code = command(*bound.args, **bound.kwargs, **typed)
-        sys.stdout.flush()
-        return code if isinstance(code, int) else GOOD
-    except CycloptsError as error:
-        return _fail(f"{str(error).rstrip('. ')}; see tensorprog --help")
-    except TensorProgramError as error:
-        return _fail(error)
-    except BrokenExecutor:
-        return _fail("a worker process died, probably for lack of memory; use smaller widths or fewer workers")
-    except MemoryError:
-        return _fail("out of memory; use smaller widths, fewer workers, or lower orders")
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
-    except OSError as error:
-        return _fail(f"{error.filename or 'the file system'}: {error.strerror or error}")
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, "closed, so nothing can be printed; redirect it to a file or to /dev/null", OUTPUT)
+    command, bound, ignored = app.parse_args(negatives(tokens), exit_on_error=False, print_error=False)
+    typed = {"typed": legible(shlex.join(["tensorprog", *tokens]))} if "typed" in ignored else {}
+    code = command(*bound.args, **bound.kwargs, **typed)
+    sys.stdout.flush()
+    return code if isinstance(code, int) else GOOD
 
 
 @app.command(name="list", help_epilogue=_examples("list"))
@@ -185,7 +188,7 @@ def derive_(
     out: Folder = None,
 ) -> int:
     """The power of n of every derivative correlation, exactly."""
-    check_out(out)
+    check_out(out, TABLE_FILES)
     study = Study.of(arch, option, orders, points, abc, positions, inputs)
     scale = read_kappa(kappa)
     table = derive(study.program, study.orders, study.points, scale, data=study.data, patience=patience, progress=True)
@@ -234,7 +237,8 @@ def verify_(
     Exit code 1 when one is refuted, or a step of a proof is.
     """
     start = time.perf_counter()
-    check_out(out)
+    proved = read_orders(proofs, "--proofs", "none") or []
+    check_out(out, (*REPORT_FILES, *(proof_file(*order) for order in proved)))
     sizes = read_widths(widths)
     if not 0 < margin < math.inf:
         raise SamplingError(f"--margin {margin} must be a positive number, such as 0.1")
@@ -262,7 +266,7 @@ def verify_(
         provenance={"command": typed, "options": study.texts, "inputs": inputs},
     )
     if out is not None:
-        report.save(out)
+        saved(report, out, STORE)
     page = None if out is None else out / "report.html"
     print(finished(report, page, time.perf_counter() - start, json))
     return REFUTED if report.refuted or report.refuted_steps else GOOD
@@ -276,8 +280,3 @@ def _writers() -> dict[Format, Callable[[Program], str]]:
     from tensorprog.program.drawing import graphviz, mermaid, svg
 
     return {"text": str, "json": Program.to_json, "mermaid": mermaid, "graphviz": graphviz, "svg": svg}
-
-
-def _fail(message: object) -> int:
-    print(f"error: {' '.join(str(message).split())}", file=sys.stderr)
-    return WRONG

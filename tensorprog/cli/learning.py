@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from tensorprog.cli.arguments import STORE, Architecture, Folder, Json, Options, Positions, Preset, Whole
 from tensorprog.cli.study import MAX_INPUTS, Study
-from tensorprog.cli.texts import check_out, finished, read_numbers, read_widths
+from tensorprog.cli.texts import check_out, finished, read_numbers, read_widths, saved
 from tensorprog.errors import DataError, TrainingError
 from tensorprog.learning.study import KAPPAS, PATIENCE, RHOS
 from tensorprog.readings.files import DIGITS, targets_from
 from tensorprog.readings.team import cores
+from tensorprog.report.linear_report import FILES as LINEARITY_FILES
 from tensorprog.report.linear_run import linearity
 
 LABELS = "labels"
@@ -66,7 +67,7 @@ def linearity_(
 ) -> int:
     """How far from its linear model a network learns: predicted, and trained. Exit code 1 when one is refuted."""
     start = time.perf_counter()
-    check_out(out)
+    check_out(out, LINEARITY_FILES)
     _check_inputs(train, test)
     if minutes is not None and samples is not None:
         raise TrainingError(f"--minutes {minutes:g} decides how many samples each width gets; leave --samples out")
@@ -101,7 +102,7 @@ def linearity_(
         weight_decay=weight_decay,
     )
     if out is not None:
-        report.save(out)
+        saved(report, out, STORE)
     page = None if out is None else out / "linearity.html"
     print(finished(report, page, time.perf_counter() - start, json))
     return int(bool(report.refuted))

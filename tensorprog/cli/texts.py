@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json as interchange
 import re
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
-from tempfile import TemporaryFile
 
-from tensorprog.errors import ExpressionError, OrderError, SamplingError
+from tensorprog.errors import ExpressionError, OrderError, SamplingError, WritingError
 from tensorprog.functions import parse_number
 from tensorprog.program import PRESETS, Program
 from tensorprog.readings import reparametrised
 from tensorprog.report import Linearity, Report
 from tensorprog.report.wording import MINUS
+from tensorprog.writing import check_folder, encoded
 
 Order = tuple[int, int]
 MOST = 64  # numbers in a range
@@ -124,26 +123,30 @@ def first_given(given: int | None, default: int | None) -> int | None:
     return default if given is None else given
 
 
-def check_out(out: Path | None) -> None:
-    """Whether a folder can be made there and written to; what is made to see is removed again."""
+def legible(text: str) -> str:
+    """A text whose bytes are UTF-8: those of a path in another encoding are written as escapes."""
+    return encoded(text).decode("utf-8")
+
+
+def check_out(out: Path | None, names: Iterable[str] = ()) -> None:
+    """Whether files of these names can be written to a folder there, before any work."""
     if out is None:
         return
-    missing: list[Path] = []
     try:
-        places = (out, *out.absolute().parents)
-        missing += [place for place in places if not place.exists()]
-        here = places[len(missing)]
-        if not here.is_dir():
-            raise SamplingError(f"--out {str(out)!r}: {str(here)!r} is a file; give a folder")
-        out.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=out):
-            pass
-    except OSError as error:
-        raise SamplingError(f"--out {str(out)!r} cannot be written to: {error.strerror}; choose another") from None
-    finally:
-        for place in missing:
-            with suppress(OSError):
-                place.rmdir()
+        check_folder(out, names)
+    except WritingError as error:
+        raise WritingError(f"--out {error}") from None
+
+
+def saved(report: Report | Linearity, out: Path, store: str) -> None:
+    """Write a report beside its store; a WritingError says that the samples are safe, where they are."""
+    try:
+        report.save(out)
+    except WritingError as error:
+        if not (out / store).is_file():
+            raise
+        safe = f"the samples are safe in {str(out / store)!r}: the same command goes on from there"
+        raise WritingError(f"{error}; {safe}") from None
 
 
 def finished(report: Report | Linearity, page: Path | None, seconds: float, json: bool) -> str:

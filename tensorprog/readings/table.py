@@ -15,9 +15,12 @@ from tensorprog.errors import OrderError
 from tensorprog.exponents import UNBOUNDED_LOG, Exponent
 from tensorprog.passes.correlation import Order
 from tensorprog.readings.judgement import Counts, Judgement
+from tensorprog.writing import encoded, write_files
 
 ALL_ORDERS = frozenset((D, d) for D in range(3) for d in range(5) if D + d <= 5)
 """What m(n) rests on."""
+FILES = "table.json", "table.md", "table.tex"
+"""What `Table.save` writes."""
 
 Status = Literal["definite", "definite power", "upper bound", "measured"]
 
@@ -242,14 +245,14 @@ class Table:
         return json.dumps(self.to_object(), indent=1, ensure_ascii=False)
 
     def save(self, folder: str | Path) -> Path:
-        """Write table.json, table.md and table.tex into the folder, made when missing; returns the folder."""
+        """Write table.json, table.md and table.tex into the folder, made when missing; returns the folder.
+
+        Raises WritingError, naming the file.
+        """
         from tensorprog.readings.layout import latex, markdown
 
-        target = Path(folder)
-        target.mkdir(parents=True, exist_ok=True)
-        for name, text in (("json", self.to_json()), ("md", markdown(self)), ("tex", latex(self))):
-            (target / f"table.{name}").write_text(text + "\n", encoding="utf-8")
-        return target
+        texts = self.to_json(), markdown(self), latex(self)
+        return write_files(folder, {name: encoded(text + "\n") for name, text in zip(FILES, texts, strict=True)})
 
     def __str__(self) -> str:
         from tensorprog.readings.layout import plain

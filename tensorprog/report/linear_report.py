@@ -22,11 +22,24 @@ from tensorprog.learning.study import (
 )
 from tensorprog.program import Program
 from tensorprog.readings import Table
-from tensorprog.report.folder import write
+from tensorprog.report.folder import SAMPLES, write
 from tensorprog.version import VERSION
 
 Array = NDArray[np.float64]
 ZERO = Fraction(0)
+FILES = (
+    "linearity.html",
+    "deviation_over_rho.svg",
+    "deviation_over_width.svg",
+    "foretold.svg",
+    "table.md",
+    "linearity.json",
+    "program.txt",
+    "data.npy",
+    "targets.npy",
+    SAMPLES,
+)
+"""What `Linearity.save` writes; foretold.svg where there are tasks."""
 
 
 @dataclass(frozen=True)

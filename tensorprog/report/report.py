@@ -16,12 +16,29 @@ from numpy.typing import NDArray
 from tensorprog.program import Program
 from tensorprog.proofs.checked import Check, CheckedProof
 from tensorprog.readings import Entry, Table
-from tensorprog.report.folder import write
+from tensorprog.report.folder import SAMPLES, write
 from tensorprog.report.run import Run
 from tensorprog.report.wording import advice
 from tensorprog.scaling.quantiles import Quantiles, quantiles
 from tensorprog.scaling.verdict import RESAMPLES, Verdict
 from tensorprog.version import VERSION
+
+FILES = (
+    "report.html",
+    "scaling.svg",
+    "table.md",
+    "table.tex",
+    "report.json",
+    "program.txt",
+    "data.npy",
+    SAMPLES,
+)
+"""What `Report.save` writes, besides a file for each proof."""
+
+
+def proof_file(D: int, d: int) -> str:
+    """The name of the file of the proof of C^{D,d}."""
+    return f"proof_C_{D}_{d}.tex"
 
 
 @dataclass(frozen=True)
@@ -113,7 +130,7 @@ class Report:
             "table.tex": latex(self),
             "report.json": self.to_json() + "\n",
             "program.txt": str(self.program),
-            **{f"proof_C_{p.proof.order[0]}_{p.proof.order[1]}.tex": p.latex() + "\n" for p in self.proofs},
+            **{proof_file(*p.proof.order[:2]): p.latex() + "\n" for p in self.proofs},
         }
         samples = {
             f"C_{m.entry.D}_{m.entry.d}_n{width}": values

@@ -77,6 +77,7 @@ class Store:
     def __init__(self, path: str | Path, identity: str | None = None) -> None:
         self.path, self._identity = Path(path), identity
         self._db: sqlite3.Connection | None = None
+        self._file = 0, 0
         with self._errors():
             if self._is_there():
                 self._db = self._open()
@@ -84,8 +85,11 @@ class Store:
     def __enter__(self) -> Store:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.close()
+        if kind is None:
+            with self._errors():
+                self._check_place()
 
     def close(self) -> None:
         """Let go of the file."""
@@ -110,6 +114,7 @@ class Store:
         start = _checksum(key)
         pairs = [(i, s, float(v)) for i, row in enumerate(values) for s, v in zip(samples, row, strict=True)]
         with self._errors():
+            self._check_place()
             if self._db is None:
                 self._db = self._open()
             with _writing(self._db) as db:
@@ -146,6 +151,15 @@ class Store:
         wanted = f"SELECT correlation, sample, value, checksum FROM samples JOIN runs USING (run) WHERE {_where()}"
         return self._db.execute(wanted, key)
 
+    def _check_place(self) -> None:
+        """SamplingError when the file that was opened is gone from its place: what is written to it would be lost."""
+        if self._db is None:
+            return
+        found = self.path.stat() if self.path.exists() else None
+        if found is None or (found.st_dev, found.st_ino) != self._file:
+            what = "it was removed" if found is None else "another file took its place"
+            raise self._refusal(f"{what} during the run, samples are lost", "leave it until the run has ended")
+
     def _is_there(self) -> bool:
         """Whether there is a file that is not empty; OSError when it cannot be written, or cannot be made."""
         here = next(place for place in (self.path, *self.path.absolute().parents) if place.exists())
@@ -171,6 +185,8 @@ class Store:
                         db.execute(statement)
                 self._check_identity(db)
             _use_log(db)
+            found = self.path.stat()
+            self._file = found.st_dev, found.st_ino
         except BaseException:
             db.close()
             raise

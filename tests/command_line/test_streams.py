@@ -25,6 +25,7 @@ from tqdm import tqdm as bar_of_tqdm
 
 from tensorprog import cli
 from tensorprog.cli import main
+from tensorprog.cli.endings import BROKEN_PIPE
 
 
 def test_a_user_s_prints_do_not_spoil_the_json(run):
@@ -107,4 +108,4 @@ def test_a_closed_pipe_ends_quietly(place):
         )
     finally:
         os.close(writer)
-    assert (found.returncode, found.stderr) == (cli.BROKEN_PIPE, b"")
+    assert (found.returncode, found.stderr) == (BROKEN_PIPE, b"")
