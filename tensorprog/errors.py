@@ -12,14 +12,18 @@ class TensorProgramError(ValueError):
 
 
 def described(error: BaseException) -> str:
-    """An exception in words, whatever its own words are worth: its kind, and its message where it has one."""
+    """An exception in one text: its kind, and its message where it has one."""
+    return f"{type(error).__name__}: {message_of(error)}".removesuffix(": ")
+
+
+def message_of(error: BaseException) -> str:
+    """The message of an exception of a user's, which may raise another one instead."""
     try:
-        text = str(error)
-    except BaseException as another:
-        if isinstance(another, KeyboardInterrupt):
-            raise
-        text = "its message cannot be printed"
-    return f"{type(error).__name__}: {text}".removesuffix(": ")
+        return str(error)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        return "its message cannot be printed"
 
 
 class ProgramError(TensorProgramError):

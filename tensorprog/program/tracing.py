@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any
 
-from tensorprog.errors import ArchitectureError, ExpressionError, ProgramError, TensorProgramError
+from tensorprog.errors import ArchitectureError, ExpressionError, ProgramError, TensorProgramError, message_of
 from tensorprog.exponents import exact
 from tensorprog.functions import Function, power
 from tensorprog.program.builder import Builder
@@ -216,12 +216,14 @@ def _call(
         raise
     except TypeError as error:
         given = ", ".join(f"{k}={v!r}" for k, v in options.items()) or "none"
-        raise ArchitectureError(f"{label} failed with options {given}: {error}{_remedy(error, positions)}") from error
+        raise ArchitectureError(
+            f"{label} failed with options {given}: {message_of(error)}{_remedy(error, positions)}"
+        ) from error
 
 
 def _remedy(error: TypeError, positions: int | None) -> str:
     """What a TypeError inside an architecture probably means."""
-    text = str(error)
+    text = message_of(error)
     if "keyword argument" in text:
         return "; options are the architecture's own arguments after x"
     if "ufunc" in text or "not supported between" in text or "bad operand type" in text:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 import numpy as np
 from cases import CASES
@@ -52,11 +52,36 @@ def process(*arguments, **options):
 
 
 def start(path, workers="1", seed="4", target="0.005", meet=""):
-    """The run, cut into jobs of so many seconds; with `meet`, when a line comes in after it said that it is ready."""
+    """The run, cut into jobs of so many seconds.
+
+    With `meet`, when a line comes in after it said that it is ready; then it says when it begins, and when the first
+    job is given away: workers that do it are being started.
+    """
     from tensorprog.scaling import jobs
 
     jobs.TARGET = float(target)
     if meet:
         print("ready", flush=True)
         sys.stdin.readline()
+        jobs.submitting = told(jobs.submitting)
+        print("begun", flush=True)
     run(store=path, workers=int(workers), seed=int(seed))
+
+
+def told(submitting):
+    """As `submitting`, saying when the first job is given away."""
+
+    @contextmanager
+    def telling(*arguments):
+        first = ["submitted"]
+        with submitting(*arguments) as submit:
+
+            def submit_and_tell(job):
+                future = submit(job)
+                if first:
+                    print(first.pop(), flush=True)
+                return future
+
+            yield submit_and_tell
+
+    return telling

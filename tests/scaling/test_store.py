@@ -53,6 +53,30 @@ def test_a_run_that_stopped_goes_on(tmp_path, expected, monkeypatch, after):
     assert len(again) <= 1, "more than the job under way was repeated"
 
 
+@pytest.mark.parametrize("what", ["file", "folder", "file replaced"])
+@pytest.mark.parametrize("after", [1, 2])
+def test_a_store_that_is_removed_during_a_run_is_an_error(tmp_path, what, after):
+    """Before something is added, and after the last thing was."""
+    path = tmp_path / "folder" / "s.sqlite"
+    message = "cannot be used .(it was removed|another file took its place) during the run, samples are lost"
+    with pytest.raises(SamplingError, match=message), Store(path) as store:
+        for turn in range(2):
+            store.add(KEY, [turn], np.ones((1, 1)))
+            if turn + 1 == after:
+                shutil.rmtree(path.parent) if what == "folder" else path.unlink()
+                if what == "file replaced":
+                    path.write_bytes(b"")
+    assert not path.exists() or what == "file replaced"
+
+
+def test_a_store_stays_silent_where_another_error_ends_the_run(tmp_path):
+    path = tmp_path / "s.sqlite"
+    with pytest.raises(KeyboardInterrupt), Store(path) as store:
+        store.add(KEY, [0], np.ones((1, 1)))
+        path.unlink()
+        raise KeyboardInterrupt
+
+
 def test_other_keys_share_nothing(tmp_path, expected, monkeypatch):
     path = tmp_path / "s.sqlite"
     run(store=path)
