@@ -87,7 +87,7 @@ def test_words_for_exceptions_without():
 ARCHITECTURES = {
     "odd": "Odd: strange .line",
     "unprintable": "Unprintable: its message cannot be printed .line",
-    "unprintable_type": "UnprintableType: its message cannot be printed",
+    "unprintable_type": "its message cannot be printed",
     "no_text": "NoText: its message cannot be printed .line",
     "huge": "Huge: line line line .line",
     "generator_exit": "GeneratorExit .line",
@@ -190,16 +190,16 @@ def test_a_report_that_cannot_be_written_leaves_samples_and_says_so(run, place, 
             raise OSError(28, "No space left on device")
         return beside(folder, name, content)
 
-    monkeypatch.setattr(writing, "_beside", full)
     command = f"verify mlp -o depth=1 --inputs x.npy {QUICK} {SHORT} --out results"
-    code, out, err = run(command)
+    with monkeypatch.context() as patched:
+        patched.setattr(writing, "_beside", full)
+        code, out, err = run(command)
     assert (code, out) == (2, "")
     assert err == (
         "error: 'results/report.json' cannot be written: No space left on device; the samples are safe in "
         "'results/samples.sqlite': the same command goes on from there\n"
     )
     assert [path.name for path in (place / "results").iterdir()] == ["samples.sqlite"]
-    monkeypatch.undo()
     assert run(command)[0] == 0
 
 
