@@ -70,20 +70,20 @@ def operands(node: Node) -> tuple[Value, ...]:
             return factors
         case Scalar(args=args):
             return args
-        case Expectation(factors, covariance, mean):
-            return (*covariance, *mean, *(x for factor in factors for x in _inside(factor)))
+        case Expectation(factors, covariance, mean, inner):
+            return (*covariance, *mean, *(x for factor in (*inner, *factors) for x in _read(factor)))
         case _:
             return ()
 
 
-def _inside(factor: Factor) -> list[Value]:
+def _read(factor: Factor) -> list[Value]:
+    """The scalars that a factor reads."""
     found: list[Value] = []
     for arg in factor.args:
         if isinstance(arg, Given):
             found.append(arg.value)
         elif isinstance(arg, Mixed):
-            for c, _, factors in arg.terms:
-                found += [c, *(x for inner in factors for x in _inside(inner))]
+            found += [c for c, _, _ in arg.terms]
     return found
 
 
@@ -159,7 +159,7 @@ class Evaluation:
 
     def _expectation(self, node: Expectation, memory: Memory) -> Estimate:
         size = len(node.mean)
-        builder = Coordinates(size)
+        builder = Coordinates(size, node.inner)
         factors = [builder.factor(factor) for factor in node.factors]
         entries = [self._given(x) for x in node.covariance]
         means = [self._given(x) for x in (*node.mean, *builder.constants)]

@@ -5,20 +5,24 @@ and vector parameters) and in *atoms*, derivatives of nonlinearities at argument
 
     E[g M] = Σ_h Cov(g, h) E[∂M/∂h]
 
-removes every Gaussian that enters polynomially; what is left are expectations of products of atoms, which factor over
-groups of independent arguments. (Yang, arXiv 2009.10685, section 4; Stein, Ann. Statist. 9, 1981)
+removes every Gaussian that enters polynomially. One that an argument which is no Gaussian is a function of, as in
+E[g sin(g h)], could come back with every derivative: it becomes one more factor, the identity. What is left are
+expectations of products of atoms, which factor over groups of independent arguments. (Yang, arXiv 2009.10685,
+section 4; Stein, Ann. Statist. 9, 1981)
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from math import inf
 
 from tensorprog.errors import ProgramError
 from tensorprog.functions import Function
+from tensorprog.functions.polynomials import identity
 from tensorprog.limits.scalars import Equations, Rational, Value
+from tensorprog.limits.worklist import Worklist
 
 Monomial = tuple[tuple[int, ...], tuple[int, ...]]
 """Gaussians and atoms, sorted, repeats for powers."""
@@ -76,23 +80,35 @@ class Space:
         self.polys: list[Poly] = []
         self._atom_index: dict[Atom, int] = {}
         self._poly_index: dict[tuple[tuple[Monomial, int], ...], int] = {}
+        self.inner: list[tuple[int, ...]] = []
+        """Of each atom, the atoms that stand in its arguments; they are older."""
+        self.families: list[Hashable] = []
+        """Of each Gaussian; those of different families are independent."""
+        self._worklist = Worklist()
         self._covariances: list[Callable[[int, int], Value]] = []
+        self._coordinates: dict[int, frozenset[int]] = {}
         self._known_covariance: dict[tuple[int, int], Value] = {}
         self._known: dict[Monomial, Value] = {}
         self._contracted: dict[tuple[int, int], Poly] = {}
 
     # -- variables
 
-    def gaussian(self, covariance: Callable[[int, int], Value]) -> int:
-        """A new centred Gaussian; covariance(other, itself) gives its covariance with any that is not newer."""
+    def gaussian(self, covariance: Callable[[int, int], Value], family: Hashable = None) -> int:
+        """A new centred Gaussian; covariance(other, itself) gives its covariance with those of its family so far."""
         self._covariances.append(covariance)
+        self.families.append(family)
         return len(self._covariances) - 1
 
     def covariance(self, one: int, other: int) -> Value:
-        low, high = sorted((one, other))
-        if (low, high) not in self._known_covariance:
-            self._known_covariance[low, high] = self._covariances[high](low, high)
-        return self._known_covariance[low, high]
+        if self.families[one] != self.families[other]:
+            return None
+        pair = (one, other) if one <= other else (other, one)
+        if pair in self._known_covariance:
+            return self._known_covariance[pair]
+        return self._worklist.answer(self._known_covariance, pair, self._covariance)
+
+    def _covariance(self, pair: tuple[int, int]) -> Value:
+        return self._covariances[pair[1]](*pair)
 
     def intern(self, poly: Poly) -> int:
         """The number of a polynomial; equal ones have one."""
@@ -127,6 +143,8 @@ class Space:
         number = self._atom_index.setdefault(atom, len(self.atoms))
         if number == len(self.atoms):
             self.atoms.append(atom)
+            polys = [self.polys[arg.poly] for arg in atom.args if isinstance(arg, VectorArgument)]
+            self.inner.append(tuple({x: None for poly in polys for _, xs in poly for x in xs}))
         return {((), (number,)): self.equations.one}
 
     def _simplified(self, arg: Argument) -> Argument:
@@ -167,6 +185,36 @@ class Space:
         """Whether a polynomial is a Gaussian plus a constant."""
         return all(not xs and len(gs) <= 1 for gs, xs in poly)
 
+    # -- what atoms are made of
+
+    def inside(self, atoms: Iterable[int]) -> list[int]:
+        """These atoms and all that stand in their arguments, each after those in its own."""
+        found: set[int] = set()
+        left = list(atoms)
+        while left:
+            here = left.pop()
+            if here not in found:
+                found.add(here)
+                left += self.inner[here]
+        return sorted(found)
+
+    def coordinates(self, atoms: Iterable[int]) -> frozenset[int]:
+        """The affine polynomials that atoms are functions of."""
+        wanted = list(atoms)
+        for number in self.inside(wanted):
+            if number not in self._coordinates:
+                found: set[int] = set()
+                for poly in self._arguments(number):
+                    if self.affine(self.polys[poly]):
+                        found.add(poly)
+                    else:
+                        found |= {self.intern(self.variable(g)) for gs, _ in self.polys[poly] for g in gs}
+                self._coordinates[number] = frozenset(found).union(*(self._coordinates[x] for x in self.inner[number]))
+        return frozenset().union(*(self._coordinates[number] for number in wanted))
+
+    def _arguments(self, atom: int) -> list[int]:
+        return [arg.poly for arg in self.atoms[atom].args if isinstance(arg, VectorArgument)]
+
     # -- derivatives
 
     def contract(self, gaussian: int, poly: int) -> Poly:
@@ -181,24 +229,30 @@ class Space:
         return self._derivative(poly, lambda h: self.equations.one if h == gaussian else None)
 
     def _derivative(self, poly: Poly, along: Callable[[int], Value]) -> Poly:
+        moved: dict[int, Poly] = {}
+        for number in self.inside({x for _, xs in poly for x in xs}):
+            moved[number] = self._atom_derivative(number, along, moved)
+        return self._term_derivatives(poly, along, moved)
+
+    def _term_derivatives(self, poly: Poly, along: Callable[[int], Value], moved: dict[int, Poly]) -> Poly:
+        """Of a polynomial, given those of its atoms."""
         terms: list[tuple[Value, Poly]] = []
         for (gs, xs), c in poly.items():
             for i, g in enumerate(gs):
                 terms.append((self.equations.multiply(c, along(g)), {(gs[:i] + gs[i + 1 :], xs): self.equations.one}))
             for i, x in enumerate(xs):
-                moved = self._atom_derivative(x, along)
-                if moved:
-                    terms.append((c, self.product({(gs, xs[:i] + xs[i + 1 :]): self.equations.one}, moved)))
+                if moved[x]:
+                    terms.append((c, self.product({(gs, xs[:i] + xs[i + 1 :]): self.equations.one}, moved[x])))
         return self.combined(terms)
 
-    def _atom_derivative(self, number: int, along: Callable[[int], Value]) -> Poly:
+    def _atom_derivative(self, number: int, along: Callable[[int], Value], moved: dict[int, Poly]) -> Poly:
+        """Given the derivatives of the atoms in its arguments."""
         atom, terms = self.atoms[number], list[tuple[Value, Poly]]()
         for i, arg in enumerate(atom.args):
             if isinstance(arg, VectorArgument):
-                inner = self._derivative(self.polys[arg.poly], along)
+                inner = self._term_derivatives(self.polys[arg.poly], along, moved)
                 if inner:
-                    outer = self._raised(atom, i)
-                    terms.append((self.equations.one, self.product(inner, outer)))
+                    terms.append((self.equations.one, self.product(inner, self._raised(atom, i))))
         return self.combined(terms)
 
     # -- expectations
@@ -217,15 +271,20 @@ class Space:
         return self.equations.add(terms)
 
     def _monomial(self, monomial: Monomial) -> Value:
-        if monomial not in self._known:
-            in_time(self._deadline)
-            gs, xs = monomial
-            self._known[monomial] = self._stein(gs, xs) if gs else self._atoms(xs)
-        return self._known[monomial]
+        if monomial in self._known:
+            return self._known[monomial]
+        return self._worklist.answer(self._known, monomial, self._average)
+
+    def _average(self, monomial: Monomial) -> Value:
+        in_time(self._deadline)
+        gs, xs = monomial
+        return self._stein(gs, xs) if gs else self._atoms(xs)
 
     def _stein(self, gs: tuple[int, ...], xs: tuple[int, ...]) -> Value:
         """E[g M] for the newest Gaussian, which depends on the others least."""
         first, rest = gs[-1], gs[:-1]
+        if any(self._stays(first, x) for x in xs):
+            return self.expectation(self.product({(rest, xs): self.equations.one}, self._factor(first)))
         terms: list[tuple[Rational, Value]] = []
         for i, g in enumerate(rest):
             covariance = self.covariance(first, g)
@@ -241,6 +300,29 @@ class Space:
                     whole = self.product(self.product(moved, outer), {(rest, left): self.equations.one})
                     terms.append((1, self.expectation(whole)))
         return self.equations.add(terms)
+
+    def _stays(self, gaussian: int, atom: int) -> bool:
+        """Whether an argument that is no Gaussian holds this one by itself, or would bring others when derived."""
+        for poly in self._arguments(atom):
+            if not self.affine(self.polys[poly]):
+                read = self._read(poly)
+                if self.intern(self.variable(gaussian)) in read:
+                    return True
+                held = any((gaussian,) == gs for i in read for gs, _ in self.polys[i])
+                if held and any(gs for gs, _ in self.contract(gaussian, poly)):
+                    return True
+        return False
+
+    def _read(self, poly: int) -> set[int]:
+        """The affine polynomials that a polynomial is a function of."""
+        monomials = self.polys[poly]
+        own = {self.intern(self.variable(g)) for gs, _ in monomials for g in gs}
+        return own | self.coordinates({x for _, xs in monomials for x in xs})
+
+    def _factor(self, gaussian: int) -> Poly:
+        """A Gaussian as an atom, to be integrated over."""
+        poly = self.intern(self.variable(gaussian))
+        return self._atom(Atom(identity, (0,), (VectorArgument(poly),)))
 
     def _atoms(self, xs: tuple[int, ...]) -> Value:
         from tensorprog.limits.groups import independent_groups

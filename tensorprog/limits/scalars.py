@@ -72,9 +72,9 @@ class Affine:
 
 @dataclass(frozen=True, slots=True)
 class Mixed:
-    """An argument that is no Gaussian: Σ coefficient · Π coordinates · Π factors."""
+    """An argument that is no Gaussian: Σ coefficient · Π coordinates · Π inner factors, by their places."""
 
-    terms: tuple[tuple[int, tuple[int, ...], tuple[Factor, ...]], ...]
+    terms: tuple[tuple[int, tuple[int, ...], tuple[int, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +95,15 @@ class Factor:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """E[Π factors], the coordinates Gaussian with these covariances (row by row, lower triangle) and means."""
+    """E[Π factors], the coordinates Gaussian with these covariances (row by row, lower triangle) and means.
+
+    inner: factors inside arguments that are no Gaussians, each after those inside its own.
+    """
 
     factors: tuple[Factor, ...]
     covariance: tuple[Value, ...]
     mean: tuple[Value, ...]
+    inner: tuple[Factor, ...] = ()
 
 
 Node = Number | Symbol | Sum | Product | Scalar | Expectation

@@ -31,7 +31,8 @@ class Weights:
         self.program, self.space, self.copies, self.inner = program, space, copies, inner
         self.equations = space.equations
         self._parameters: dict[str, int] = {}
-        self._products: dict[tuple[str, bool], list[tuple[int, str, str]]] = {}
+        self._names: dict[int, str] = {}
+        self._products: dict[tuple[str, bool], dict[int, tuple[str, str]]] = {}
 
     def parameter(self, name: str) -> int:
         """The Gaussian of a vector parameter."""
@@ -40,36 +41,32 @@ class Weights:
             fan = node.cols.ratio if node.cols is not None and node.cols.growing else Fraction(1)
             variance = self.equations.scaled(1 / fan, self._variance(name))
             base = self._base(name)
-            kin = {number: k for k, number in self._parameters.items() if self._base(k) == base}
 
             def covariance(other: int, number: int) -> Value:
-                same = name if other == number else kin.get(other)
-                return same if same is None else self.equations.multiply(self._correlation(name, same), variance)
+                return self.equations.multiply(self._correlation(name, self._names[other]), variance)
 
-            self._parameters[name] = self.space.gaussian(covariance)
+            self._parameters[name] = number = self.space.gaussian(covariance, base)
+            self._names[number] = name
         return self._parameters[name]
 
     def product(self, matrix: str, vector: str, transpose: bool) -> int:
         """Ẑ of a product: correlated with the products of the same matrix on the same side."""
-        family = self._products.setdefault((self._base(matrix), transpose), [])
-        known = {number: (partner, kin) for number, partner, kin in family}
+        key = (self._base(matrix), transpose)
+        family = self._products.setdefault(key, {})
 
         def covariance(other: int, number: int) -> Value:
-            found = (vector, matrix) if other == number else known.get(other)
-            if found is None:
-                return None
-            partner, kin = found
+            partner, kin = family[other]
             scale = self.equations.multiply(self._scale(matrix, transpose), self._correlation(matrix, kin))
             return self.equations.multiply(scale, self.inner(vector, partner))
 
-        number = self.space.gaussian(covariance)
-        family.append((number, vector, matrix))
+        number = self.space.gaussian(covariance, key)
+        family[number] = (vector, matrix)
         return number
 
     def opposite(self, matrix: str, transpose: bool) -> Iterator[tuple[int, str, Value]]:
         """Products with the transpose so far: Ẑ^{Wᵀy}, y, and the factor σ² of Z^y in Ż^{Wx}."""
         scale = self._scale(matrix, transpose)
-        for number, vector, kin in self._products.get((self._base(matrix), not transpose), ()):
+        for number, (vector, kin) in self._products.get((self._base(matrix), not transpose), {}).items():
             yield number, vector, self.equations.multiply(scale, self._correlation(matrix, kin))
 
     def _node(self, name: str) -> Parameter:

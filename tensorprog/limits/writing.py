@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import assert_never
 
 import sympy
 
@@ -13,6 +14,7 @@ from tensorprog.limits.scalars import (
     Expectation,
     Factor,
     Given,
+    Mixed,
     Node,
     Number,
     Product,
@@ -88,17 +90,22 @@ def _expression(node: Node, names: dict[int, sympy.Expr]) -> sympy.Expr:
             return sympy.Mul(*(names[x] for x in factors))
         case Scalar(function, order, args):
             return _derivative(function.sympy, order, [at(x) for x in args])
-        case Expectation(factors, covariance, mean):
+        case Expectation(factors, covariance, mean, inner):
             z = [sympy.Symbol(f"z{i}", real=True) for i in range(len(mean))]
             matrix = sympy.zeros(len(mean), len(mean))
             pairs = [(i, j) for i in range(len(mean)) for j in range(i + 1)]
             for (i, j), x in zip(pairs, covariance, strict=True):
                 matrix[i, j] = matrix[j, i] = at(x)
-            averaged = sympy.Mul(*(_factor(factor, z, names) for factor in factors))
+            steps: list[sympy.Expr] = []
+            for factor in inner:
+                steps.append(_factor(factor, z, steps, names))
+            averaged = sympy.Mul(*(_factor(factor, z, steps, names) for factor in factors))
             law = [matrix.as_immutable()]
             if any(x is not None for x in mean):
                 law.append(sympy.ImmutableMatrix([at(x) for x in mean]))
             return E(averaged, *law)
+        case _:
+            assert_never(node)
 
 
 def symbol(name: str, positive: bool) -> sympy.Symbol:
@@ -114,22 +121,22 @@ def _subscripts(name: str) -> str:
     return rf"K_{{{', '.join(inputs)}}}"
 
 
-def _factor(factor: Factor, z: list[sympy.Symbol], names: dict[int, sympy.Expr]) -> sympy.Expr:
-    arguments = []
+def _factor(factor: Factor, z: list[sympy.Symbol], steps: list[sympy.Expr], names: dict[int, sympy.Expr]) -> sympy.Expr:
+    """A factor over the coordinates z, given the factors inside its arguments."""
+    arguments: list[sympy.Expr] = []
     for arg in factor.args:
-        if isinstance(arg, Affine):
-            arguments.append(z[arg.index])
-        elif isinstance(arg, Given):
-            arguments.append(sympy.Integer(0) if arg.value is None else names[arg.value])
-        else:
-            arguments.append(
-                sympy.Add(
-                    *(
-                        names[c] * sympy.Mul(*(z[i] for i in xs), *(_factor(f, z, names) for f in inner))
-                        for c, xs, inner in arg.terms
-                    )
+        match arg:
+            case Affine(index):
+                arguments.append(z[index])
+            case Given(value):
+                arguments.append(sympy.Integer(0) if value is None else names[value])
+            case Mixed(terms):
+                parts = (
+                    names[c] * sympy.Mul(*(z[i] for i in xs), *(steps[i] for i in inner)) for c, xs, inner in terms
                 )
-            )
+                arguments.append(sympy.Add(*parts))
+            case _:
+                assert_never(arg)
     return _derivative(factor.function.sympy, factor.order, arguments)
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
 import time
+from contextlib import contextmanager
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from tensorprog.functions import erf, relu, sin, tanh
+from tensorprog.functions import erf, relu, sigmoid, sin, tanh
 from tensorprog.limits.evaluate import Evaluation
 from tensorprog.limits.gaussian import ScalarArgument, Space, UndecidedLimit, VectorArgument
 from tensorprog.limits.scalars import Equations, Expectation, Number, Product, Sum
@@ -233,3 +236,59 @@ def test_sums_flatten_and_cancel():
     doubled = e.multiply(e.number(2), a)
     assert e.add([(1, doubled), (-2, a)]) is None
     assert e.nodes[e.multiply(doubled, doubled)] == Sum(((4, e.multiply(a, a)),))
+
+
+def test_a_gaussian_inside_a_product_becomes_a_factor():
+    """E[g F(g h)], where every derivative by g brings h and every one by h brings g again."""
+    s = Sampled(CORRELATED)
+    (g, h, k), (x, y, z) = s.g, s.z
+    square, both = s.product(g, g), s.product(g, h)
+    gated = s.product(g, s.phi(sigmoid, g))
+    for poly, samples in [
+        (s.product(g, g, s.phi(sin, square)), x**2 * np.sin(x * x)),
+        (s.product(k, h, s.phi(sin, both)), z * y * np.sin(x * y)),
+        (s.product(k, g, s.phi(tanh, gated, 1)), z * x * (1 - np.tanh(x / (1 + np.exp(-x))) ** 2)),
+        (s.product(k, s.phi(relu, s.sum((1, g), (1, s.phi(relu, h))))), z * np.maximum(x + np.maximum(y, 0), 0)),
+    ]:
+        assert abs(s.value(poly) - samples.mean()) < 4.5 * samples.std() / np.sqrt(SAMPLES) + 1e-6
+
+
+def test_a_long_product_is_no_deep_recursion():
+    """E[Π g_i²] = Π E g_i², with fewer frames than factors."""
+    equations = Equations()
+    space = Space(equations)
+    variances = [equations.symbol(f"c{i}") for i in range(120)]
+    g = [space.gaussian(lambda one, other: variances[one] if one == other else None, i) for i in range(120)]
+    with few_frames():
+        value = space.expectation({(tuple(x for x in g for _ in range(2)), ()): equations.one})
+    assert equations.nodes[value] == Product(tuple(sorted(variances)))
+
+
+def test_functions_in_functions_to_any_depth():
+    """E[sin_400(g)²] = ∫, E[g sin_400(g)], and their printed form."""
+    space, (g, _, _), symbols = space_of(CORRELATED)
+    poly = g
+    with few_frames():
+        for _ in range(400):
+            poly = space.combined(
+                [(space.equations.one, space.apply(sin, (0,), (VectorArgument(space.intern(poly)),)))]
+            )
+        values = [space.expectation(space.product(poly, poly)), space.expectation(space.product(g, poly))]
+        found = [float(Evaluation(space.equations, symbols)(value).value) for value in values]
+    z = np.linspace(-9, 9, 4001)
+    chain = z * np.sqrt(CORRELATED[0, 0])
+    weight, place = np.exp(-z * z / 2) / np.sqrt(2 * np.pi) * (z[1] - z[0]), chain
+    for _ in range(400):
+        chain = np.sin(chain)
+    assert found == pytest.approx([(chain**2) @ weight, (chain * place) @ weight], rel=1e-8)
+
+
+@contextmanager
+def few_frames():
+    """200 frames above those of the test."""
+    depth, before = len(inspect.stack(0)), sys.getrecursionlimit()
+    sys.setrecursionlimit(depth + 200)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
