@@ -82,7 +82,7 @@ def with_limits(program: Program, table: Table, data: ArrayLike, patience: float
     """A table of upper bounds, its entries definite where their limits can be taken at these data."""
     check_patience(patience)
     last = max(max(entry.points) for entry in table)
-    array = check_data(program.restricted([f"F{last}"]), data)
+    array = check_data(program.at(last), data)
     bar = tqdm(table, desc="limits", delay=2, disable=None if progress else True, bar_format=BAR)
     return replace(table, entries=tuple(decided(program, entry, table.kappa, array, patience) for entry in bar))
 
@@ -185,7 +185,7 @@ def leading_part(program: Program, data: Array, patience: float) -> tuple[Term[i
     """
     deadline = time.monotonic() + patience
     interpreter = Interpreter(program, proved_sizes(program), deadline=deadline)
-    (target,) = program.outputs.values()
+    target = program.end
     found = interpreter.limit(target)
     if found.payload is None:
         return found, None

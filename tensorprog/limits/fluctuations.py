@@ -69,7 +69,7 @@ def fluctuation(program: Program, data: ArrayLike, patience: float = PATIENCE) -
     both, copies = twice(program)
     deadline = time.monotonic() + patience
     interpreter = Interpreter(both, proved_sizes(both, _mixed(both, copies)), copies, deadline)
-    found = interpreter.limit(both.outputs["K"])
+    found = interpreter.limit(both.end)
     if found.payload is None:
         raise UndecidedLimit("the integrand ⟨∇S(θ), ∇S(θ_t)⟩ has no positive limit at its leading power")
     given = symbol_values(interpreter, array)
@@ -109,7 +109,7 @@ def twice(program: Program) -> tuple[Program, dict[str, str]]:
     """⟨∇S(θ), ∇S(θ*)⟩ for a copy P* of every parameter P, and the copies by name."""
     whole = every_parameter(program)
     builder = Builder(whole)
-    (target,) = whole.outputs.values()
+    target = whole.end
 
     def star(name: str) -> str:
         return name + STAR if name in whole.parameters else name

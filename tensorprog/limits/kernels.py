@@ -16,7 +16,7 @@ from tensorprog.limits.symbols import constant_values, data_values
 from tensorprog.limits.terms import Term
 from tensorprog.passes import correlation
 from tensorprog.passes.gradient import adjoints, contract, gradient
-from tensorprog.program import Builder, Input, LinComb, Moment, Multiply, Parameter, Program, ancestors
+from tensorprog.program import Builder, Input, LinComb, Moment, Multiply, Output, Parameter, Program, ancestors
 from tensorprog.program.instructions import Instruction
 from tensorprog.readings import check_data, check_gaussian
 from tensorprog.readings.derive import proved_sizes
@@ -53,19 +53,19 @@ def kernel(program: Program, X: ArrayLike, X2: ArrayLike | None = None, which: s
     columns = rows if X2 is None else np.asarray(X2, dtype=np.float64)
     target = correlation(pair, 0, 1) if which == "ntk" else _covariance(pair)
     interpreter = Interpreter(target, proved_sizes(target))
-    (name,) = target.outputs.values()
-    return _Matrix(interpreter, interpreter.limit(name), rows, columns)()
+    return _Matrix(interpreter, interpreter.limit(target.end), rows, columns)()
 
 
 def paired(program: Program) -> Program:
     """The program at two inputs, x_0 and x_1, whatever number was traced."""
-    one = program.restricted(["F0"])
+    one = program.at(0)
     nodes: dict[str, Instruction] = {
         name: replace(node, index=1) if isinstance(node, Input) else node for name, node in one.nodes.items()
     }
     builder = Builder(one)
     names = builder.include(Program(nodes, one.outputs))
-    return builder.build({"F0": one.outputs["F0"], "F1": names[one.outputs["F0"]]})
+    target = one.target(0)
+    return builder.build({"F0": Output(target, 0), "F1": Output(names[target], 1)})
 
 
 def _two(X: ArrayLike, name: str) -> Array:
@@ -78,7 +78,7 @@ def _two(X: ArrayLike, name: str) -> Array:
 
 def _covariance(pair: Program) -> Program:
     """Σ over the parameters in which F is linear, and which enter nothing else, of ∂F(x_0)·∂F(x_1): E[F F']."""
-    targets = list(pair.outputs.values())
+    targets = [pair.target(0), pair.target(1)]
     builder = Builder(every_parameter(pair))
     one, other = (gradient(builder, target, adjoints(builder, target)) for target in targets)
     last = dict.fromkeys(_last(pair.nodes, targets[0]))

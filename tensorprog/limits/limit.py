@@ -127,7 +127,7 @@ def limit(program: Program, data: ArrayLike | None = None) -> Limit:
             "is of one scalar, as tp.correlation(program, D, d) has for D ≤ 1"
         )
     interpreter = Interpreter(program, proved_sizes(program))
-    (target,) = program.outputs.values()
+    target = program.end
     found = interpreter.limit(target)
     array = None if data is None else check_data(program, data)
     return Limit(interpreter, found.payload, found.power, found.rest, array)

@@ -89,7 +89,7 @@ def _fluctuations(program: Program, scalar: Program, entry: Entry, name: str) ->
         yield Way(f"‖∇{by}{name}‖²", rule, square, HALF, both=names == every, part=PART if vectors else 1.0)
     rule = "zero mean by a sign flip, and the gradient norm is at least that along a gradient"
     for names, y in product(vectors, _points(entry)):
-        output = program.restricted([f"F{y}"])
+        output = program.at(y)
         by, ray = names[0], f"∇_{names[0]} F(x_{entry.points.index(y)})"
         yield Way(
             f"|∇_{by} {name}·{ray}|/‖{ray}‖",
@@ -140,14 +140,14 @@ def _hessians(program: Program, entry: Entry, name: str) -> Iterator[Way]:
 def gradient_norm(scalar: Program, parameters: Sequence[str]) -> Program:
     """‖∇_P S‖² of a scalar program by the unit-variance Gaussians of these parameters, as a program."""
     builder = Builder(every_parameter(scalar))
-    (target,) = scalar.outputs.values()
+    target = scalar.end
     square = squared_norm(builder, _by(gradient(builder, target), parameters))
     return builder.build({"squared norm": square or builder.zero()})
 
 
 def gradient_product(one: Program, other: Program, parameters: Sequence[str]) -> Program:
     """∇_P S · ∇_P T of two scalar programs made from one, by the unit-variance Gaussians of these parameters."""
-    (s,), (t,) = one.outputs.values(), other.outputs.values()
+    s, t = one.end, other.end
     builder = Builder(every_parameter(Program({**one.nodes, **other.nodes}, {"S": s, "T": t})))
     left, right = gradient(builder, s), gradient(builder, t)
     return builder.build({"product": inner_product(builder, _by(left, parameters), right) or builder.zero()})
@@ -176,6 +176,6 @@ def _points(entry: Entry) -> tuple[int, ...]:
 
 def is_odd(scalar: Program) -> bool:
     """Whether a flip of signs turns S into -S, and S has a gradient without jumps."""
-    (target,) = scalar.outputs.values()
+    target = scalar.end
     flip = odd_flip(scalar.nodes, [target])
     return flip is not None and not kinked(scalar.nodes, scalar.parameters)

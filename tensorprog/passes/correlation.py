@@ -18,7 +18,7 @@ from tensorprog.errors import OrderError
 from tensorprog.passes.directions import Direction, FreeDirection, GradientDirection
 from tensorprog.passes.gradient import Gradient, Term, adjoints, contract, gradient
 from tensorprog.passes.taylor import Index, Taylor, below, minus
-from tensorprog.program import Apply, Builder, Coefficient, Program, Slot
+from tensorprog.program import Apply, Builder, Coefficient, Measure, Output, Program, Slot
 
 MAX_D = 2
 
@@ -61,9 +61,8 @@ def order_of(program: Program, D: int, d: int, points: Sequence[int] | None = No
         raise OrderError(f"points={chosen} must be numbers of traced inputs, counted from 0")
     if len(chosen) != d + 1:
         raise OrderError(f"C^{{{D},{d}}} takes {d + 1} points x_0…x_{d}, {len(chosen)} were given: {chosen}")
-    traced = sum(label.startswith("F") for label in program.outputs)
-    missing = [point for point in chosen if f"F{point}" not in program.outputs]
-    if missing:
+    traced = len(program.points)
+    if any(point not in program.points for point in chosen):
         raise OrderError(
             f"C^{{{D},{d}}} at points {chosen} needs {max(chosen) + 1} inputs, the program was traced with {traced}; "
             f"trace with inputs={max(chosen) + 1}, or repeat points, as in points={(0,) * (d + 1)}"
@@ -89,12 +88,12 @@ def correlation(program: Program, D: int, d: int, points: Sequence[int] | None =
 
     Parameters
     ----------
-    program: from `tp.trace`, with outputs F0, F1, ….
+    program: from `tp.trace`, with one output at each input.
     D, d: free and contracted slots; D at most 2.
     points: which traced inputs are x_0…x_d (repeats allowed); 0…d by default.
 
-    Returns a program whose output is "C" = C^{0,d} for D = 0, "C squared" = ‖C^{1,d}‖² for D = 1. For D = 2 its `free`
-    nodes are a direction u (unit-variance coordinates) and its `slots` are C^{2,d} u, one entry a parameter.
+    Returns a program whose output is the value C^{0,d} for D = 0, the squared norm ‖C^{1,d}‖² for D = 1. For D = 2 its
+    `free` nodes are a direction u (unit-variance coordinates) and its `slots` are C^{2,d} u, one entry a parameter.
 
     Raises OrderError for orders the program cannot have, naming the numbers.
     """
@@ -102,7 +101,7 @@ def correlation(program: Program, D: int, d: int, points: Sequence[int] | None =
     if D == 1:
         return norm_share(program, d, order.points, tuple(program.parameters))
     builder = Builder(program)
-    target = program.outputs[f"F{order.base}"]
+    target = program.target(order.base)
     if D == 0:
         return builder.build({"C": _scalar(builder, program, order, target)})
     gradients = gradient_coefficient(builder, program, order, target)
@@ -112,22 +111,22 @@ def correlation(program: Program, D: int, d: int, points: Sequence[int] | None =
         for name, terms in gradients.terms.items()
     ]
     if not slots:
-        return builder.build({"C": builder.zero()})
+        return builder.build({"C": Output(builder.zero(), measure=Measure.OPERATOR)})
     return builder.build({}, slots)
 
 
 def norm_share(program: Program, d: int, points: Sequence[int] | None, parameters: Sequence[str]) -> Program:
-    """What the free slot on some parameters contributes to ‖C^{1,d}‖², as a program with the output "C squared"."""
+    """What the free slot on some parameters contributes to ‖C^{1,d}‖², as a program of one squared norm."""
     builder, slot = _slot(program, d, points, parameters)
-    return builder.build({"C squared": squared_norm(builder, slot) or builder.zero()})
+    return builder.build({"C squared": squared(squared_norm(builder, slot) or builder.zero())})
 
 
 def slot_along_gradient(
     program: Program, d: int, points: Sequence[int] | None, y: int, parameters: Sequence[str]
 ) -> Program:
-    """What the free slot on some parameters contributes to C^{1,d} ∇F(y), as a program with the output "C"."""
+    """What the free slot on some parameters contributes to C^{1,d} ∇F(y), as a program of one value."""
     builder, slot = _slot(program, d, points, parameters)
-    product = inner_product(builder, slot, gradient(builder, program.outputs[f"F{y}"]))
+    product = inner_product(builder, slot, gradient(builder, program.target(y)))
     return builder.build({"C": product or builder.zero()})
 
 
@@ -137,7 +136,7 @@ def _slot(
     """C^{1,d} on some parameters."""
     order = order_of(program, 1, d, points)
     builder = Builder(program)
-    found = gradient_coefficient(builder, program, order, program.outputs[f"F{order.base}"])
+    found = gradient_coefficient(builder, program, order, program.target(order.base))
     scale = Coefficient(order.factor)
     kept = {name: terms for name, terms in found.terms.items() if name in parameters}
     return builder, Gradient({name: tuple((c * scale, x, y) for c, x, y in terms) for name, terms in kept.items()})
@@ -145,7 +144,7 @@ def _slot(
 
 def directions_of(builder: Builder, program: Program, order: Order) -> list[Direction]:
     """One gradient direction for each distinct point among x_1…x_d."""
-    return [GradientDirection(gradient(builder, program.outputs[f"F{point}"])) for point in order.directions]
+    return [GradientDirection(gradient(builder, program.target(point))) for point in order.directions]
 
 
 def squared_norm(builder: Builder, gradients: Gradient) -> str | None:
@@ -156,6 +155,11 @@ def squared_norm(builder: Builder, gradients: Gradient) -> str | None:
             for k in range(j + 1):
                 parts.append((Coefficient(Fraction(1 + (k < j))), contract(builder, name, one, terms[k])))
     return builder.lincomb(parts)
+
+
+def squared(node: str) -> Output:
+    """A node that is a squared norm as an output."""
+    return Output(node, measure=Measure.SQUARED_NORM)
 
 
 def inner_product(builder: Builder, one: Gradient, other: Gradient) -> str | None:

@@ -7,13 +7,14 @@ analysed like any program (Shem-Ur and Oz, arXiv 2401.04013, sections 2 and 3).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 from numpy.typing import ArrayLike
 
 from tensorprog.errors import OrderError, TrainingError
-from tensorprog.passes.correlation import MAX_D, Order, check_smoothness, gradient_coefficient, squared_norm
+from tensorprog.passes.correlation import MAX_D, Order, check_smoothness, gradient_coefficient, squared, squared_norm
 from tensorprog.passes.directions import GradientDirection
 from tensorprog.passes.gradient import Gradient, Term, gradient
 from tensorprog.passes.recipe import Recipe
@@ -48,7 +49,7 @@ def train(program: Program, targets: ArrayLike, *, steps: int, learning_rate: fl
     """
     recipe = Recipe.of(program, targets, steps, learning_rate, **options)
     builder = Builder(program)
-    return _program(builder, Trained(builder, program, recipe).outputs(steps))
+    return _program(builder, program, Trained(builder, program, recipe).outputs(steps))
 
 
 def linearised(program: Program, targets: ArrayLike, *, steps: int, learning_rate: float, **options: Any) -> Program:
@@ -58,7 +59,7 @@ def linearised(program: Program, targets: ArrayLike, *, steps: int, learning_rat
     """
     recipe = Recipe.of(program, targets, steps, learning_rate, **options)
     builder = Builder(program)
-    return _program(builder, Linearised(builder, program, recipe).outputs(steps))
+    return _program(builder, program, Linearised(builder, program, recipe).outputs(steps))
 
 
 def expansion(program: Program, targets: ArrayLike, *, order: int, learning_rate: float, **options: Any) -> Program:
@@ -76,23 +77,25 @@ def expanded(program: Program, recipe: Recipe, orders: Sequence[int]) -> Program
     builder = Builder(program)
     batch, rate = recipe.batches[0], recipe.rates[0]
     labels = [label for i in batch for label in recipe.labels[i]]
-    start = {x: builder.scaled(recipe.scale, program.outputs[x]) for x in labels}
+    start = {x: builder.scaled(recipe.scale, program.outputs[x].node) for x in labels}
     slopes = batch_slopes(builder, recipe, batch, start)
     terms: dict[str, tuple[Term, ...]] = {}
     for label in labels:
-        for name, parts in gradient(builder, program.outputs[label]).terms.items():
+        for name, parts in gradient(builder, program.outputs[label].node).terms.items():
             weighed = [(c, builder.multiply(slopes[label], left), right) for c, left, right in parts]
             found = tuple((c, left, right) for c, left, right in weighed if left is not None)
             terms[name] = (*terms.get(name, ()), *found)
     top = (max(orders),)
-    taylor = Taylor(builder, list(program.outputs.values()), [GradientDirection(Gradient(terms))], top)
+    taylor = Taylor(
+        builder, [output.node for output in program.outputs.values()], [GradientDirection(Gradient(terms))], top
+    )
     taylor.expand(below(top))
     outputs: dict[str, Value] = {}
-    for label, name in program.outputs.items():
+    for label, output in program.outputs.items():
         outputs[label] = builder.lincomb(
-            (recipe.scale * (MINUS * rate) ** k, taylor.coefficient(name, (k,))) for k in orders
+            (recipe.scale * (MINUS * rate) ** k, taylor.coefficient(output.node, (k,))) for k in orders
         )
-    return _program(builder, outputs)
+    return _program(builder, program, outputs)
 
 
 def deviation(
@@ -128,7 +131,7 @@ def deviations(program: Program, recipe: Recipe, points: Sequence[int] | None = 
 def mean_square(program: Program) -> Program:
     """The mean square of all outputs of a program; `tp.sample` takes the root."""
     builder = Builder(program)
-    return _mean_square(builder, list(program.outputs.values()), "mean squared")
+    return _mean_square(builder, [output.node for output in program.outputs.values()], "mean squared")
 
 
 def moved(
@@ -143,7 +146,7 @@ def moved(
 ) -> Program:
     """∇^D F(θ_s)(x) − ∇^D F(θ_0)(x), D ≤ 2, at one input of a network of one output, at η = 1.
 
-    D = 0: a scalar; D = 1: its squared norm ("moved squared"); D = 2: slots, as `tp.correlation` has them. Coordinates
+    D = 0: a scalar; D = 1: its squared norm; D = 2: slots, as `tp.correlation` has them. Coordinates
     are the unit-variance ones, weighted by n^(-c/2), and with an external scale by n^κ, the root of its η. Arguments as
     in `train`.
     """
@@ -169,10 +172,10 @@ def _motion(builder: Builder, trained: Trained, label: str, D: int, steps: int) 
     program, kappa = trained.program, trained.recipe.kappa
     scale = Coefficient(power=kappa * (D - 1))
     if D == 0:
-        gap = builder.lincomb([(ONE, trained.outputs(steps)[label]), (MINUS * scale, program.outputs[label])])
+        gap = builder.lincomb([(ONE, trained.outputs(steps)[label]), (MINUS * scale, program.outputs[label].node)])
         return builder.build({"moved": gap or builder.zero()})
     source = Builder(program)
-    target = program.outputs[label]
+    target = program.outputs[label].node
     found = gradient(source, target) if D == 1 else gradient_coefficient(source, program, Order(2, 0, (0,)), target)
     now = _at(builder, source, found, trained.weights_after(steps))
     before = _at(builder, source, found, INITIAL)
@@ -185,7 +188,7 @@ def _motion(builder: Builder, trained: Trained, label: str, D: int, steps: int) 
         for name in names
     }
     if D == 1:
-        return builder.build({"moved squared": squared_norm(builder, Gradient(change)) or builder.zero()})
+        return builder.build({"moved squared": squared(squared_norm(builder, Gradient(change)) or builder.zero())})
     return builder.build({}, [Slot(name, terms) for name, terms in change.items() if terms])
 
 
@@ -197,11 +200,14 @@ def _at(builder: Builder, source: Builder, found: Gradient, weights: Weights) ->
 def _mean_square(builder: Builder, values: Sequence[Value], label: str) -> Program:
     share = Coefficient(Fraction(1, len(values)))
     total = builder.lincomb((share, builder.multiply(value, value)) for value in values)
-    return builder.build({label: total or builder.zero()})
+    return builder.build({label: squared(total or builder.zero())})
 
 
-def _program(builder: Builder, outputs: dict[str, Value]) -> Program:
-    return builder.build({label: value or builder.zero() for label, value in outputs.items()})
+def _program(builder: Builder, program: Program, outputs: dict[str, Value]) -> Program:
+    """The outputs of a program at other nodes."""
+    return builder.build(
+        {label: replace(program.outputs[label], node=value or builder.zero()) for label, value in outputs.items()}
+    )
 
 
 def _points(points: Sequence[int], inputs: int) -> list[int]:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from tensorprog.errors import ExpressionError, ProgramError, TrainingError
 from tensorprog.exponents import exact
 from tensorprog.passes.losses import Loss, loss_of
-from tensorprog.program import Program
+from tensorprog.program import Measure, Program
 from tensorprog.program.types import Coefficient
 
 OPTIMIZERS = ("sgd", "gd")
@@ -84,17 +84,16 @@ class Recipe:
 
 
 def _labels(program: Program) -> tuple[tuple[str, ...], ...]:
-    """Output labels by input: F0, F1, … or F0.0, F0.1, … for several outputs."""
+    """Output labels by input."""
     found: dict[int, list[str]] = {}
-    for label in program.outputs:
-        head = label.partition(".")[0]
-        if not (head[:1] == "F" and head[1:].isdecimal()):
-            raise TrainingError(
-                f"output {label!r} is not one of a traced network, F0, F1, …; pass what tp.trace returns"
-            )
-        found.setdefault(int(head[1:]), []).append(label)
+    for label, output in program.outputs.items():
+        if output.input is None or output.measure is not Measure.VALUE:
+            raise TrainingError(f"output {label!r} is not one of a traced network; pass what tp.trace returns")
+        found.setdefault(output.input, []).append(label)
     if sorted(found) != list(range(len(found))):
-        raise TrainingError(f"the program has the outputs {', '.join(program.outputs)}; F0, F1, … must all be there")
+        raise TrainingError(
+            f"the program has outputs at the inputs {', '.join(map(str, sorted(found)))}; all from 0 on must be there"
+        )
     return tuple(tuple(found[i]) for i in range(len(found)))
 
 

@@ -29,7 +29,7 @@ class Trained:
         self.builder, self.program, self.recipe = builder, program, recipe
         self.source = Builder(program)
         learned = {label for i in range(len(recipe.targets)) for label in recipe.labels[i]}
-        self.gradients = {x: gradient(self.source, program.outputs[x]) for x in program.outputs if x in learned}
+        self.gradients = {x: gradient(self.source, program.outputs[x].node) for x in program.outputs if x in learned}
         trained = [name for name, node in program.parameters.items() if node.trainable]
         self._states = {name: self._start(name) for name in trained}
         self.weights: list[Weights] = [INITIAL]
@@ -42,7 +42,7 @@ class Trained:
 
     def outputs(self, steps: int) -> dict[str, Value]:
         """n^(-κ) F(θ_s)(x) by label."""
-        outputs = self.program.outputs
+        outputs = {label: output.node for label, output in self.program.outputs.items()}
         found = replay(self.builder, self.source.nodes, outputs.values(), self.weights_after(steps))
         return {label: self.builder.scaled(self.recipe.scale, found[name]) for label, name in outputs.items()}
 
@@ -53,10 +53,10 @@ class Trained:
         wanted = {label: self.gradients[label] for label in labels}
         targets = [
             *(side for found in wanted.values() for side in found.sides),
-            *(self.program.outputs[label] for label in labels),
+            *(self.program.outputs[label].node for label in labels),
         ]
         at = replay(builder, self.source.nodes, targets, self.weights[step])
-        found = {label: builder.scaled(recipe.scale, at[self.program.outputs[label]]) for label in labels}
+        found = {label: builder.scaled(recipe.scale, at[self.program.outputs[label].node]) for label in labels}
         slopes = batch_slopes(builder, recipe, batch, found)
         moved: dict[str, dict[Term | None, Value]] = {name: {} for name in self._states}
         for label in labels:
@@ -97,7 +97,7 @@ class Linearised:
 
     def __init__(self, builder: Builder, program: Program, recipe: Recipe) -> None:
         self.builder, self.program, self.recipe = builder, program, recipe
-        self.gradients = {label: gradient(builder, name) for label, name in program.outputs.items()}
+        self.gradients = {label: gradient(builder, output.node) for label, output in program.outputs.items()}
         groups: dict[Coefficient, list[str]] = {}
         for name, node in program.parameters.items():
             if node.trainable:
@@ -115,7 +115,7 @@ class Linearised:
 
     def _output(self, label: str, steps: int) -> Value:
         builder = self.builder
-        parts: list[tuple[Coefficient, Value]] = [(ONE, self.program.outputs[label])]
+        parts: list[tuple[Coefficient, Value]] = [(ONE, self.program.outputs[label].node)]
         for decay, state in self._states[steps].items():
             for key, factor in state.theta.items():
                 if key is not START:

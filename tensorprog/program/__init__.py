@@ -19,6 +19,7 @@ from tensorprog.program.instructions import (
     operands,
 )
 from tensorprog.program.layers import Std, linear, mean, readout
+from tensorprog.program.outputs import Measure, Output
 from tensorprog.program.program import Program, Slot
 from tensorprog.program.scales import ABC, MEAN_FIELD, MUP, NTK, PRESETS, Preset, abc
 from tensorprog.program.tracing import Sequence, Symbol, trace
@@ -44,9 +45,11 @@ __all__ = [
     "LinComb",
     "MatMul",
     "Matrix",
+    "Measure",
     "Moment",
     "Multiply",
     "NamedConstant",
+    "Output",
     "Parameter",
     "Preset",
     "Program",

@@ -6,7 +6,7 @@ multiple), so passes can be written as formulas. An exact zero is `None`: it is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import TypeGuard
 
@@ -28,6 +28,7 @@ from tensorprog.program.instructions import (
     ancestors,
     renamed,
 )
+from tensorprog.program.outputs import Output
 from tensorprog.program.program import Program, Slot
 from tensorprog.program.types import ONE, Coefficient, Scalar, Type, Vector, Width
 
@@ -213,10 +214,11 @@ class Builder:
                 names[name] = self._emit(renamed(instruction, names.__getitem__), name)
         return names
 
-    def build(self, outputs: dict[str, str], slots: Sequence[Slot] = ()) -> Program:
+    def build(self, outputs: Mapping[str, Output | str], slots: Sequence[Slot] = ()) -> Program:
         """The program of these outputs and slots; what they do not need is left out."""
         sides = [side for slot in slots for _, left, right in slot.terms for side in (left, right) if side]
-        live = ancestors(self.nodes, [*outputs.values(), *sides]) | {slot.parameter for slot in slots}
+        ends = [x if isinstance(x, str) else x.node for x in outputs.values()]
+        live = ancestors(self.nodes, [*ends, *sides]) | {slot.parameter for slot in slots}
         return Program({k: v for k, v in self.nodes.items() if k in live}, outputs, slots)
 
     # -- inside

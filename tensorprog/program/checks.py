@@ -20,6 +20,7 @@ from tensorprog.program.instructions import (
     Parameter,
     operands,
 )
+from tensorprog.program.outputs import Output
 from tensorprog.program.types import DATA, Coefficient, Matrix, Scalar, Type, Vector
 
 RESERVED = re.compile(r"n|t|E|limit|z\d+|[eL]_\d+|K_\w+")
@@ -97,8 +98,14 @@ def _check_named(symbol: str, constant: Constant, nodes: Mapping[str, Instructio
             )
 
 
-def check_output(label: str, name: str, types: Mapping[str, Type]) -> None:
-    """Outputs are scalars; raises ProgramError for one that is not."""
+def check_output(label: str, output: Output, types: Mapping[str, Type]) -> None:
+    """Outputs are scalars at an input, or none; raises ProgramError for one that is not."""
+    name = output.node
+    for what, number in (("input", output.input), ("component", output.component)):
+        if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < 0):
+            raise ProgramError(f"output {label!r} is of {what} {number!r}; give a number counted from 0, or None")
+    if output.component is not None and output.input is None:
+        raise ProgramError(f"output {label!r} is component {output.component} at no input; give the input as well")
     if name not in types:
         raise ProgramError(f"output {label!r} is {name!r}, which is not defined; correct the name")
     if not isinstance(types[name], Scalar):

@@ -99,8 +99,8 @@ def _arrows(program: Program) -> Iterator[tuple[str, str, str]]:
         factors = [c for c, _ in node.terms] if isinstance(node, LinComb) else [ONE] * len(operands(node))
         for operand, factor in zip(operands(node), factors, strict=True):
             yield keys[operand], keys[name], _factor(factor)
-    for number, name in enumerate(program.outputs.values()):
-        yield keys[name], f"end{number}", ""
+    for number, output in enumerate(program.outputs.values()):
+        yield keys[output.node], f"end{number}", ""
     for number, slot in enumerate(program.slots, start=len(program.outputs)):
         for factor, left, right in slot.terms:
             yield keys[left], f"end{number}", _factor(factor)

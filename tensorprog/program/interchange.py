@@ -1,8 +1,8 @@
 """Programs as JSON, to store them or to hand them to another language.
 
-    {"format": "tensorprog program", "version": 1,
+    {"format": "tensorprog program", "version": 2,
      "nodes": [{"name": "in0", "op": "input", "index": 0}, …],
-     "outputs": {"F0": "s4"},
+     "outputs": [{"label": "F0", "node": "s4", "input": 0, "component": null, "measure": "value"}],
      "slots": [{"parameter": "W", "terms": [{"coefficient": …, "left": "x1", "right": "x2"}]}]}
 
 Nodes come in an order in which every operand precedes its use. Beside `name` and `op` each has
@@ -20,7 +20,8 @@ Nodes come in an order in which every operand precedes its use. Beside `name` an
 
 An exact number is a string such as "-3/2"; a coefficient value·n^power is {"value": "1/2", "power": "-1/2"}; a width
 is "n", "2n", "1/2n" or "d0". `right` of a slot's term is null for vector and scalar parameters; `law` is left out
-where it is gaussian.
+where it is gaussian. An output has the number of the input and, among several there, of the component it is at, or
+null; its `measure` is "value", "squared norm" or "operator". Version 1 had {"F0": "s4"} there; it is still read.
 
 Reading is strict: a missing, misspelt or superfluous field is an error that names the node. Nothing is executed.
 The version grows whenever a reader of the old one could misunderstand the new one.
@@ -28,7 +29,7 @@ The version grows whenever a reader of the old one could misunderstand the new o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from tensorprog.errors import ExpressionError, ProgramError
@@ -47,11 +48,13 @@ from tensorprog.program.instructions import (
     Multiply,
     Parameter,
 )
+from tensorprog.program.outputs import Measure, Output, output_of_label
 from tensorprog.program.program import Program, Slot
 from tensorprog.program.types import Coefficient
 
 FORMAT = "tensorprog program"
-VERSION = 1
+VERSION = 2
+LABELLED = 1  # where outputs were {label: node}, and labels said what they are
 
 Object = dict[str, Any]
 
@@ -66,7 +69,7 @@ def to_object(program: Program) -> Object:
         "nodes": [
             {"name": name, "op": type(node).__name__.lower(), **_fields(node)} for name, node in program.nodes.items()
         ],
-        "outputs": dict(program.outputs),
+        "outputs": [{"label": label, **_output(output)} for label, output in program.outputs.items()],
         "slots": [
             {
                 "parameter": slot.parameter,
@@ -100,6 +103,11 @@ def _fields(instruction: Instruction) -> Object:
             return {"terms": [{"coefficient": _coefficient(c), "of": name} for c, name in terms]}
 
 
+def _output(output: Output) -> Object:
+    place = {"input": output.input, "component": output.component}
+    return {"node": output.node, **place, "measure": output.measure.value}
+
+
 def _coefficient(coefficient: Coefficient) -> dict[str, str]:
     return {"value": str(coefficient.value), "power": str(coefficient.power)}
 
@@ -122,9 +130,9 @@ def from_object(content: object) -> Program:
     kind, version = found.raw("format"), found.raw("version")
     if kind != FORMAT:
         raise ExpressionError(f"the program has format {shown(kind)}, not {FORMAT!r}; pass what Program.to_json wrote")
-    if version != VERSION or isinstance(version, bool | float):
+    if version not in (LABELLED, VERSION) or isinstance(version, bool | float):
         raise ExpressionError(
-            f"the program has version {shown(version)}, this library reads version {VERSION}; "
+            f"the program has version {shown(version)}, this library reads versions {LABELLED} and {VERSION}; "
             "write it anew with Program.to_json, or use the library's version that wrote it"
         )
     nodes: dict[str, Instruction] = {}
@@ -133,11 +141,33 @@ def from_object(content: object) -> Program:
         if name in nodes:
             raise ProgramError(f"node {name!r} is defined twice, again as number {place}; give it another name")
         nodes[name] = instruction
-    labels = Fields(found.raw("outputs"), "outputs")
-    outputs = {label: labels.text(label) for label in labels.fields}
+    outputs = _labelled(found) if version == LABELLED else _outputs(found)
     slots = [_slot(Fields(item, f"slot number {place}"), nodes) for place, item in enumerate(found.listed("slots"))]
     found.finish()
     return Program(nodes, outputs, slots)
+
+
+def _labelled(found: Fields) -> dict[str, Output]:
+    labels = Fields(found.raw("outputs"), "outputs")
+    return {label: output_of_label(label, labels.text(label)) for label in labels.fields}
+
+
+def _outputs(found: Fields) -> dict[str, Output]:
+    outputs: dict[str, Output] = {}
+    for place, content in enumerate(found.listed("outputs")):
+        item = Fields(content, f"output number {place}")
+        label, node = item.text("label"), item.text("node")
+        point, component = (None if item.raw(x) is None else item.count(x) for x in ("input", "component"))
+        measure = MEASURES.get(item.text("measure")) or item.wrong("measure", item.raw("measure"), _one_of(MEASURES))
+        item.finish()
+        if label in outputs:
+            raise ProgramError(f"output {shown(label)} is defined twice; give the second another label")
+        outputs[label] = Output(node, point, component, measure)
+    return outputs
+
+
+def _one_of(choices: Iterable[str]) -> str:
+    return f"one of {', '.join(choices)}"
 
 
 def _node(item: Fields) -> tuple[str, Instruction]:
@@ -188,6 +218,7 @@ def _apply(item: Fields) -> Apply:
     return Apply(function, item.counts("order"), item.texts("args"))
 
 
+MEASURES = {measure.value: measure for measure in Measure}
 READERS: Mapping[str, Callable[[Fields], Instruction]] = {
     "input": lambda x: Input(x.count("index"), x.count("position") if x.has("position") else None),
     "parameter": _parameter,

@@ -18,6 +18,7 @@ import networkx as nx
 from tensorprog.errors import ProgramError
 from tensorprog.program.checks import check_leaf, check_output, check_slot, infer
 from tensorprog.program.instructions import Constant, Free, Input, Instruction, MatMul, Parameter, ancestors, operands
+from tensorprog.program.outputs import Measure, Output, signature
 from tensorprog.program.types import Coefficient, Matrix, Type, Vector, Width
 
 
@@ -38,7 +39,7 @@ class Program:
     Parameters
     ----------
     nodes: name -> instruction; every operand is defined before it is used.
-    outputs: label -> name of a scalar node.
+    outputs: label -> `Output`, or the name of a scalar node for a value; labels are for people.
     slots: the free slot a D = 2 correlation returns, one entry a parameter; empty otherwise.
 
     Raises ProgramError, naming node and remedy, when something does not fit.
@@ -49,14 +50,14 @@ class Program:
     """
 
     nodes: Mapping[str, Instruction]
-    outputs: Mapping[str, str]
+    outputs: Mapping[str, Output]
     slots: tuple[Slot, ...]
     types: Mapping[str, Type]
 
     def __init__(
         self,
         nodes: Mapping[str, Instruction],
-        outputs: Mapping[str, str],
+        outputs: Mapping[str, Output | str],
         slots: Iterable[Slot] = (),
     ) -> None:
         types: dict[str, Type] = {}
@@ -65,7 +66,7 @@ class Program:
             check_leaf(name, instruction, nodes)
         vars(self).update(
             nodes=MappingProxyType(dict(nodes)),
-            outputs=MappingProxyType(dict(outputs)),
+            outputs=MappingProxyType({k: Output(x) if isinstance(x, str) else x for k, x in outputs.items()}),
             slots=tuple(slots),
             types=MappingProxyType(types),
         )
@@ -80,8 +81,8 @@ class Program:
     def _check_ends(self) -> None:
         if not self.outputs and not self.slots:
             raise ProgramError("the program has no output; return a scalar, for instance tp.readout('v', x)")
-        for label, name in self.outputs.items():
-            check_output(label, name, self.types)
+        for label, output in self.outputs.items():
+            check_output(label, output, self.types)
         for slot in self.slots:
             check_slot(slot.parameter, slot.terms, self.nodes, self.types)
         live = ancestors(self.nodes, self.ends)
@@ -97,7 +98,7 @@ class Program:
     def ends(self) -> list[str]:
         """Names of all nodes read by outputs and slots."""
         sides = [side for slot in self.slots for _, left, right in slot.terms for side in (left, right) if side]
-        return [*self.outputs.values(), *sides]
+        return [*(output.node for output in self.outputs.values()), *sides]
 
     @cached_property
     def graph(self) -> nx.MultiDiGraph:
@@ -161,8 +162,52 @@ class Program:
         if unknown:
             raise ProgramError(f"the program has no output {unknown[0]!r}; its outputs are {', '.join(self.outputs)}")
         outputs = {label: self.outputs[label] for label in wanted}
-        live = ancestors(self.nodes, list(outputs.values()))
+        live = ancestors(self.nodes, [output.node for output in outputs.values()])
         return Program({k: v for k, v in self.nodes.items() if k in live}, outputs)
+
+    @cached_property
+    def points(self) -> tuple[int, ...]:
+        """The traced inputs that its outputs are at, ascending."""
+        return tuple(sorted({x.input for x in self.outputs.values() if x.input is not None}))
+
+    def at(self, *points: int) -> Program:
+        """The program of its outputs at these traced inputs only."""
+        missing = [point for point in points if point not in self.points]
+        if missing:
+            raise ProgramError(f"the program has no output at input {missing[0]}; its outputs are {self._described()}")
+        return self.restricted(label for point in points for label, x in self.outputs.items() if x.input == point)
+
+    def target(self, point: int) -> str:
+        """The node of the one output at a traced input; ProgramError where there is none, or several."""
+        found = [x.node for x in self.outputs.values() if x.input == point and x.measure is Measure.VALUE]
+        if len(found) == 1:
+            return found[0]
+        labels = [label for label, x in self.outputs.items() if x.input == point]
+        if not labels:
+            raise ProgramError(f"the program has no output at input {point}; its outputs are {self._described()}")
+        raise ProgramError(
+            f"the program has {len(labels)} outputs at input {point} ({', '.join(labels)}) where one is needed; "
+            f"take one of each input, as in program.restricted([{labels[0]!r}])"
+        )
+
+    @property
+    def end(self) -> str:
+        """The node of its only output; ProgramError for slots and for several outputs."""
+        if len(self.outputs) != 1 or self.slots:
+            raise ProgramError(f"the program returns {self._described()} where one scalar output is needed")
+        (output,) = self.outputs.values()
+        return output.node
+
+    @property
+    def measure(self) -> Measure:
+        """How the number of a program that returns one thing is taken; ProgramError for several outputs."""
+        found = [Measure.OPERATOR] * bool(self.slots) + [output.measure for output in self.outputs.values()]
+        if len(found) != 1:
+            raise ProgramError(f"the program returns {self._described()} where one output is needed")
+        return found[0]
+
+    def _described(self) -> str:
+        return ", ".join(self.outputs) or "one free slot"
 
     def counts(self) -> dict[str, int]:
         """Number of nodes of each instruction."""
@@ -174,8 +219,12 @@ class Program:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the text form: equal for equal programs, on any machine."""
-        return hashlib.sha256(str(self).encode()).hexdigest()
+        """SHA-256 of nodes, outputs without their labels, and slots: equal for equal programs, on any machine."""
+        from tensorprog.program.text import lines_of_nodes, lines_of_slots
+
+        ends = [f"output {signature(i, x)} = {x.node}" for i, x in enumerate(self.outputs.values())]
+        lines = [*lines_of_nodes(self), *ends, *lines_of_slots(self)]
+        return hashlib.sha256(("\n".join(lines) + "\n").encode()).hexdigest()
 
     def __eq__(self, other: object) -> bool:
         """Equal nodes, outputs and slots in an equal order, so that equal programs have equal texts and digests."""
@@ -199,7 +248,7 @@ class Program:
         vectors = sum(isinstance(t, Vector) for t in self.types.values())
         return (
             f"Program({len(self.nodes)} nodes, {vectors} vectors, parameters {', '.join(self.parameters)}; "
-            f"outputs {', '.join(self.outputs) or 'one free slot'})"
+            f"outputs {self._described()})"
         )
 
     def _repr_html_(self) -> str:

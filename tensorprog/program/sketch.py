@@ -72,10 +72,10 @@ def sketch(program: Program) -> Sketch:
         if not isinstance(node, Leaf) and not _is_multiple(node):
             _draw(program, drawn, name, node)
     several = len(program.outputs) > 1
-    for label, name in program.outputs.items():
+    for label, output in program.outputs.items():
         key = ("output", label)
         drawn.boxes[key] = Box(symbol(label if several or label != "F0" else "F"), "output", True, f"output {label}")
-        _connect(program, drawn, [(ONE, name)], key)
+        _connect(program, drawn, [(ONE, output.node)], key)
     for slot in program.slots:
         key = ("slot", slot.parameter)
         drawn.boxes[key] = Box((Span("slot "), *symbol(slot.parameter)), "output", True, f"slot {slot.parameter}")

@@ -7,7 +7,7 @@
     x2 = erf(x1)
     s3 = mean(v * x2)
     s4 = n^1*s3
-    output F0 = s4
+    output F0 = s4, input 0
 
 | line | instruction |
 |---|---|
@@ -23,10 +23,13 @@
 | `x5 = x2 * x3` | coordinatewise product |
 | `x6 = 1/2*n^(-1/2)*x2 - x3` | linear combination; a single term keeps its coefficient, `1*x2` |
 | `s1 = mean(x2 * x3)` | average over coordinates |
-| `output F0 = s1` | the scalar returned under the label F0 |
+| `output F0 = s1, input 0` | a scalar that is returned, of the network at input 0; F0 is a label for people |
+| `output F0.1 = s1, input 0, component 1` | the same for a network of several outputs |
+| `output C = s1, value` | another scalar; `, squared norm` where samples are its root, `, operator` if it vanishes |
 | `slot W: n^(-1)*x1 (x) x2 + x3 (x) x4` | the part of a free slot on W, a sum of outer products |
 
 Widths are `n`, `2n`, `1/2n` and `d0`, the dimension of the data. Empty lines and lines that start with # are skipped.
+An output line that ends with the node is one of version 0.2, which went by labels (F0, C squared).
 Numbers are exact, so `read(write(program)) == program`. Reading executes nothing: functions come from
 `parse_function`, which reads texts by a grammar of its own.
 """
@@ -63,6 +66,7 @@ from tensorprog.program.numerals import (
     read_side,
     shown,
 )
+from tensorprog.program.outputs import Output, read_output, write_output
 from tensorprog.program.program import Program, Slot
 from tensorprog.program.types import Coefficient, Type
 
@@ -85,12 +89,13 @@ MULTIPLY = re.compile(rf"{NAME}(?: \* {NAME})*")
 TERM = re.compile(rf"(-)?(?:({FACTOR})\*)?({NAME})")
 OUTER = re.compile(rf"(-)?(?:({FACTOR})\*)?({NAME})(?: \(x\) ({NAME}))?")
 
-OUTPUT_LINE = re.compile(rf"output (\S(?:[^=]*\S)?) = ({NAME})")
+OUTPUT_LINE = re.compile(rf"output (\S(?:[^=]*\S)?) = ({NAME})(?:, (.+))?")
 SLOT_LINE = re.compile(rf"slot ({NAME}): (.+)")
 NODE_LINE = re.compile(rf"({NAME}) = (.+)")
 FORMS = (
     "'x = W @ y', 'x = erf(y)', 'x = y * z', 'x = 2*y + n^(-1)*z', 's = mean(y * z)', 'k = constant 1/2', "
-    "'U = parameter n x d0, std 1, a 0, c 0', 'in0 = input 0', 'dW = free W', 'output F0 = s', 'slot W: x (x) y'"
+    "'U = parameter n x d0, std 1, a 0, c 0', 'in0 = input 0', 'dW = free W', 'output F0 = s, input 0', "
+    "'slot W: x (x) y'"
 )
 
 
@@ -106,12 +111,20 @@ def write(program: Program) -> str:
     >>> b = Builder()
     >>> print(write(b.build({"F0": b.multiply(*[b.constant(n)] * 2)})), end="")
     s2 = constant n^2
-    output F0 = s2
+    output F0 = s2, value
     """
-    lines = [f"{_checked(name)} = {write_instruction(node)}" for name, node in program.nodes.items()]
-    lines += [f"output {_label(label)} = {name}" for label, name in program.outputs.items()]
-    lines += [f"slot {slot.parameter}: {_write_slot(slot)}" for slot in program.slots]
-    return "\n".join(lines) + "\n"
+    ends = [f"output {_label(label)} = {write_output(output)}" for label, output in program.outputs.items()]
+    return "\n".join([*lines_of_nodes(program), *ends, *lines_of_slots(program)]) + "\n"
+
+
+def lines_of_nodes(program: Program) -> list[str]:
+    """One line an instruction; errors as `write`."""
+    return [f"{_checked(name)} = {write_instruction(node)}" for name, node in program.nodes.items()]
+
+
+def lines_of_slots(program: Program) -> list[str]:
+    """One line a slot."""
+    return [f"slot {slot.parameter}: {_write_slot(slot)}" for slot in program.slots]
 
 
 def write_instruction(instruction: Instruction) -> str:
@@ -191,15 +204,16 @@ def read(text: str) -> Program:
         raise ExpressionError(f"a program is read from a text, not from {type(text).__name__}; pass its content")
     nodes: dict[str, Instruction] = {}
     types: dict[str, Type] = {}
-    outputs: dict[str, str] = {}
+    outputs: dict[str, Output] = {}
     slots: list[Slot] = []
     for number, line in _lines(text):
         try:
             if found := OUTPUT_LINE.fullmatch(line):
-                label, name = found.groups()
-                _once(_label(label), outputs, "output")
-                outputs[label] = _known(name, types)
-                check_output(label, name, types)
+                label = _label(found[1])
+                _once(label, outputs, "output")
+                _known(found[2], types)
+                outputs[label] = read_output(label, found[2], found[3])
+                check_output(label, outputs[label], types)
             elif found := SLOT_LINE.fullmatch(line):
                 slot = _read_slot(_known(found[1], types), found[2], types)
                 check_slot(slot.parameter, slot.terms, nodes, types)

@@ -16,6 +16,7 @@ from tensorprog.functions import Function, power
 from tensorprog.program.builder import Builder
 from tensorprog.program.constants import NamedConstant
 from tensorprog.program.instructions import Parameter
+from tensorprog.program.outputs import Output
 from tensorprog.program.program import Program
 from tensorprog.program.types import ONE, Coefficient, Matrix, Scalar, Vector
 
@@ -158,7 +159,7 @@ class Sequence:
 def trace(
     architecture: Callable[..., Symbol], inputs: int = 1, positions: int | None = None, **options: Any
 ) -> Program:
-    """The program of `architecture(x, **options)` at each of `inputs` data rows; outputs are F0, F1, …
+    """The program of `architecture(x, **options)` at each of `inputs` data rows; outputs are labelled F0, F1, …
 
     Parameters
     ----------
@@ -174,7 +175,7 @@ def trace(
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
             raise ProgramError(f"{what}={value!r} must be a positive integer")
     builder = Recorder()
-    outputs: dict[str, str] = {}
+    outputs: dict[str, Output] = {}
     label = getattr(architecture, "__name__", "the architecture")
     for index in range(inputs):
         if positions is None:
@@ -183,9 +184,9 @@ def trace(
             x = Sequence([Symbol(builder, builder.input(index, p)) for p in range(positions)])
         result = _call(architecture, label, x, positions, options)
         if isinstance(result, tuple):
-            outputs |= {f"F{index}.{j}": _output(part, label) for j, part in enumerate(result)}
+            outputs |= {f"F{index}.{j}": Output(_output(part, label), index, j) for j, part in enumerate(result)}
         else:
-            outputs[f"F{index}"] = _output(result, label)
+            outputs[f"F{index}"] = Output(_output(result, label), index)
     program = builder.build(outputs)
     for name, node in builder.nodes.items():
         if isinstance(node, Parameter) and name not in program.nodes:

@@ -34,7 +34,7 @@ def definite_proofs(
         wanted.append(order_of(program, D, d, None if points is None else tuple(points)[: d + 1]))
         check_D(D, d)
     last = max(max(order.points) for order in wanted)
-    array = check_data(program.restricted([f"F{last}"]), data)
+    array = check_data(program.at(last), data)
     proofs = []
     for order in wanted:
         proofs.append(prove(program, order.D, order.d, order.points, data=array, patience=patience))

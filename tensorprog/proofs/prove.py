@@ -75,7 +75,7 @@ class _Writer:
         self, source: Program, scalar: Program, order: tuple[int, int, tuple[int, ...]], deadline: float
     ) -> None:
         self.source, self.scalar, self.order, self.deadline = source, scalar, order, deadline
-        (self.target,) = scalar.outputs.values()
+        self.target = scalar.end
         self.interpreters: dict[str, Interpreter] = {}
         self.programs = {WHOLE: Program(scalar.nodes, {"value": self.target})}
         self.steps: list[ProofStep] = []
@@ -152,12 +152,11 @@ class _Writer:
         for names in [*choices, tuple(parameters)]:
             program = gradient_norm(self.scalar, names)
             interpreter = Interpreter(program, proved_sizes(program), deadline=self.deadline)
-            (target,) = program.outputs.values()
-            found = interpreter.limit(target)
+            found = interpreter.limit(program.end)
             if found.payload is not None:
                 self.interpreters[GRADIENT] = interpreter
                 nodes = {k: parameters[k] if isinstance(v, Parameter) else v for k, v in program.nodes.items()}
-                self.programs[GRADIENT] = Program(nodes, {"value": target})
+                self.programs[GRADIENT] = Program(nodes, {"value": program.end})
                 return (found.power, found.payload), names
         return None, ()
 

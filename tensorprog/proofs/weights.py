@@ -42,7 +42,7 @@ def values(program: Program, data: Array, width: int, weights: Mapping[str, Arra
     """The only output of a program at these unit-variance weights, (samples,)."""
     d0 = data.shape[-1]
     inputs = input_values(program, data, DOUBLE)
-    (target,) = program.outputs.values()
+    target = program.end
     steps = schedule(program.nodes, [target], {*program.parameters, *inputs})
     scaled = {name: weights[name] * entry_scale(node, width, d0) for name, node in program.parameters.items()}
     found: dict[str, Value] = {**inputs, **scaled}
@@ -100,7 +100,7 @@ class Differences:
 
     def at(self, point: int, flat: Array) -> Array:
         """F(x_point) at these weights."""
-        program = self.program.restricted([f"F{point}"])
+        program = self.program.at(point)
         size = max(1, BATCH // flat.shape[1])
         parts = [self.weights(flat[i : i + size]) for i in range(0, len(flat), size)]
         return np.concatenate([values(program, self.data, self.width, part) for part in parts])

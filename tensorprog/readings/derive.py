@@ -151,14 +151,14 @@ class Analysis:
         self.builder = Builder(program)
         self.gradients: dict[int, Gradient] = {}
         for point in points:
-            target = program.outputs[f"F{point}"]
+            target = program.target(point)
             self.gradients[point] = gradient(self.builder, target, adjoints(self.builder, target))
         with deep_recursion(len(self.builder.nodes)):
-            outputs = frozenset(program.outputs.values())
+            outputs = frozenset(output.node for output in program.outputs.values())
             skip = outputs if symmetric else self.builder.nodes
             improved = partial(_improved, self.builder.nodes, self.builder.types, skip)
             self.sizes = node_sizes(self.builder.nodes, self.builder.types, improved)
-        targets = [program.outputs[f"F{point}"] for point in points]
+        targets = [program.target(point) for point in points]
         self.flip = odd_flip(self.builder.nodes, targets) if symmetric else None
         self.parity = {} if self.flip is None else parities(self.builder.nodes, self.flip)
         parameters = program.parameters
@@ -175,7 +175,7 @@ class Analysis:
 
     def entry(self, order: Order, kappa: Fraction) -> Entry:
         """The decision for one order."""
-        target = self.program.outputs[f"F{order.base}"]
+        target = self.program.target(order.base)
         bound = self.calculus.scalar(target, self._counts(order, weighted=order.D))
         reasons = [] if bound is None else [bound]
         flips: frozenset[str] = frozenset()
@@ -199,14 +199,14 @@ class Analysis:
 
     def _fluctuation(self, order: Order) -> Judgement | None:
         """The exponent of ‖∇S‖, S = C^{0,d}, over the parameters that the flip changes, trainable or not."""
-        base = self.program.outputs[f"F{order.base}"]
+        base = self.program.target(order.base)
         counts = self._counts(order)
         terms = [self.calculus.scalar(base, self._counts(order, plain=1))]
         for point in sorted(set(order.points[1:])):
             i = self.kind_of[point]
             rest = less(counts, tuple(int(i == j) for j in range(len(counts))))
             moved = self._direction(self.gradients[order.base], rest)
-            terms.append(self._calculus([moved, self.plain]).scalar(self.program.outputs[f"F{point}"], (1, 1)))
+            terms.append(self._calculus([moved, self.plain]).scalar(self.program.target(point), (1, 1)))
         best = largest(terms)
         return best and best.via("zero mean and Poincaré: the gradient norm", base, counts, best.bound)
 

@@ -47,7 +47,7 @@ class Joint:
         slots: list[tuple[Slot, ...]] = []
         for program in programs:
             names = builder.include(program)
-            outputs.append(next((names[name] for name in program.outputs.values()), None))
+            outputs.append(next((names[output.node] for output in program.outputs.values()), None))
             slots.append(
                 tuple(
                     Slot(s.parameter, tuple((c, names[a], b if b is None else names[b]) for c, a, b in s.terms))

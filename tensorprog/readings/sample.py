@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import overload
+from typing import assert_never, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from tensorprog.errors import SamplingError
-from tensorprog.program import GAUSSIAN, Matrix, Program
+from tensorprog.program import GAUSSIAN, Matrix, Measure, Program
 from tensorprog.readings.costs import fastest, fitting, free_memory, memory
 from tensorprog.readings.dense import sample_dense
 from tensorprog.readings.draws import check_width
@@ -189,9 +189,10 @@ def _single(program: object) -> Program:
 def as_norms(program: Program, values: NDArray[np.floating]) -> NDArray[np.float64]:
     """Values of a program as `sample` returns them: a squared norm is undone."""
     double = np.asarray(values, dtype=np.float64)
-    return np.sqrt(np.maximum(double, 0.0)) if is_squared(program) else double
-
-
-def is_squared(program: Program) -> bool:
-    """Whether the one output is a squared norm, such as "C squared"."""
-    return any(label.endswith(" squared") for label in program.outputs)
+    match program.measure:
+        case Measure.SQUARED_NORM:
+            return np.sqrt(np.maximum(double, 0.0))
+        case Measure.VALUE | Measure.OPERATOR:
+            return double
+        case never:
+            assert_never(never)

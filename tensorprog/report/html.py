@@ -64,7 +64,7 @@ DEFINITIONS = {
 
 def page(report: Report) -> str:
     """The whole report as one HTML document: answer, table, figures, derivations, and how to repeat the run."""
-    one = report.program.restricted(["F0"])
+    one = report.program.at(0)
     table = report.table
     return environment().get_template("page.html").render(
         **_summary(report),

@@ -87,7 +87,7 @@ def verify(
     many, few = _counts(samples, operator_samples, minutes)
     kept = check_widths(widths, [program])
     table = bounds(program, orders, points, progress=progress)
-    array = check_data(program.restricted([f"F{max(max(e.points) for e in table)}"]), data)
+    array = check_data(program.at(max(max(e.points) for e in table)), data)
     programs = [correlation(program, e.D, e.d, e.points) for e in table]
     counts = None if many is None or few is None else [few if entry.D == 2 else many for entry in table]
     identity = program.restricted(list(program.outputs)[:1]).digest  # however many inputs were traced

@@ -17,7 +17,7 @@ from tensorprog.limits.evaluate import Evaluation
 from tensorprog.limits.gaussian import UndecidedLimit
 from tensorprog.limits.interpreter import Interpreter
 from tensorprog.limits.symbols import symbol_values
-from tensorprog.program import Program
+from tensorprog.program import Measure, Program
 from tensorprog.readings.derive import proved_sizes
 
 ORDERS = [(0, 1), (0, 3), (1, 0), (1, 1), (1, 2)]
@@ -33,7 +33,7 @@ def extrapolated(program, data, power, samples, seed=1, widths=WIDTHS):
     means, errors = [], []
     for width in widths:
         values = np.asarray(tp.sample(program, data, width, samples, seed))
-        values = (values**2 if "C squared" in program.outputs else values) * float(width) ** -float(power)
+        values = (values**2 if program.measure is Measure.SQUARED_NORM else values) * float(width) ** -float(power)
         means.append(values.mean())
         errors.append(values.std() / np.sqrt(samples))
     ratio = widths[1] / widths[0]
@@ -150,7 +150,7 @@ def test_copies_are_correlated(t):
 
     program = tp.trace(net)
     interpreter = Interpreter(program, proved_sizes(program), copies={"W_copy": "W"})
-    found = interpreter.limit(program.outputs["F0"])
+    found = interpreter.limit(program.outputs["F0"].node)
     symbols = {**symbol_values(interpreter, data), "t": t}
     truth = 4 * t * square * (1 + 3 * mean_of(sin, 1, 4 * square))
     assert Evaluation(interpreter.equations, symbols)(found.payload).value == pytest.approx(truth, rel=1e-9)

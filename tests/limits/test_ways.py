@@ -18,6 +18,7 @@ from tensorprog.limits.definite import decided, derive, leading_part
 from tensorprog.limits.gaussian import UndecidedLimit
 from tensorprog.limits.ways import gradient_norm, gradient_product, ways
 from tensorprog.passes.correlation import norm_share, slot_along_gradient
+from tensorprog.program import Measure
 from tensorprog.readings import derive as bounds
 from tensorprog.readings.derive import reparametrised
 
@@ -36,7 +37,7 @@ def tied(d):
 def squares(scalar, data, samples, width=WIDTH):
     """Samples of a scalar; the sampler takes the root of a squared norm of C^{1,d}."""
     values = np.asarray(tp.sample(scalar, data, width, samples, 7))
-    return values**2 if "C squared" in scalar.outputs else values
+    return values**2 if scalar.measure is Measure.SQUARED_NORM else values
 
 
 def assert_limit(scalar, data, samples, patience=120.0):

@@ -46,7 +46,7 @@ def outputs(program, data, width):
     for name, entries in weights(program, width, data.shape[-1]).items():
         values[name] = entries[None] * entry_scale(program.parameters[name], width, data.shape[-1])
     run(program.nodes, schedule(program.nodes, program.ends, dict(values)), values, width, {})
-    return {label: float(values[name][0]) for label, name in program.outputs.items()}
+    return {label: float(values[output.node][0]) for label, output in program.outputs.items()}
 
 
 def close(value, expected, rtol=RTOL):

@@ -18,7 +18,7 @@ TRAINED, FROZEN = {"trainable": True}, {"trainable": False}
 
 EVERYTHING = {
     "format": "tensorprog program",
-    "version": 1,
+    "version": 2,
     "nodes": [
         {"name": "x0", "op": "input", "index": 0},
         {"name": "x1", "op": "input", "index": 1},
@@ -45,7 +45,10 @@ EVERYTHING = {
         },
         {"name": "s", "op": "moment", "args": ["f", "p", "c"]},
     ],
-    "outputs": {"F0": "s", "a loss": "t"},
+    "outputs": [
+        {"label": "F0", "node": "s", "input": 0, "component": 2, "measure": "value"},
+        {"label": "a loss", "node": "t", "input": None, "component": None, "measure": "squared norm"},
+    ],
     "slots": [
         {"parameter": "W", "terms": [{"coefficient": {"value": "2", "power": "1/2"}, "left": "h", "right": "x0"}]},
         {"parameter": "t", "terms": [{"coefficient": ONE, "left": "s", "right": None}]},

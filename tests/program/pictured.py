@@ -71,7 +71,7 @@ def expected(program: Program) -> tuple[dict[str, str], Counter[tuple[str, str]]
     edges = Counter((keys[u], keys[v]) for u, v in program.graph.edges(keys=False))
     ends = [*program.outputs, *(f"slot {slot.parameter}" for slot in program.slots)]
     labels |= {f"end{i}": label for i, label in enumerate(ends)}
-    edges += Counter((keys[name], f"end{i}") for i, name in enumerate(program.outputs.values()))
+    edges += Counter((keys[name], f"end{i}") for i, name in enumerate(x.node for x in program.outputs.values()))
     for i, slot in enumerate(program.slots, start=len(program.outputs)):
         edges += Counter((keys[side], f"end{i}") for _, *sides in slot.terms for side in sides if side is not None)
     return labels, edges

@@ -21,8 +21,10 @@ from tensorprog.program import (
     Input,
     LinComb,
     MatMul,
+    Measure,
     Moment,
     Multiply,
+    Output,
     Parameter,
     Program,
     Slot,
@@ -72,7 +74,10 @@ def test_every_field_is_read():
         ),
         "s": Moment(("f", "p", "c")),
     }
-    assert dict(program.outputs) == {"F0": "s", "a loss": "t"}
+    assert dict(program.outputs) == {
+        "F0": Output("s", 0, 2),
+        "a loss": Output("t", measure=Measure.SQUARED_NORM),
+    }
     assert program.slots == (
         Slot("W", ((Coefficient(Fraction(2), HALF), "h", "x0"),)),
         Slot("t", ((Coefficient(), "s", None),)),

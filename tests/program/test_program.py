@@ -20,6 +20,7 @@ from tensorprog.program import (
     Input,
     MatMul,
     Moment,
+    Output,
     Parameter,
     Program,
     Slot,
@@ -44,7 +45,7 @@ def test_what_a_digest_sees():
     slots = [Slot("U", ((ONE, "h", "x0"),)), Slot("t", ((ONE, "s", None),))]
     programs = [
         Program(NODES, OUTPUTS),
-        Program(NODES, {"F0": "s", "F2": "r"}),
+        Program(NODES, {"F0": Output("s"), "F1": Output("r", 2)}),
         Program(NODES, {"F0": "r", "F1": "s"}),
         Program({**NODES, "W": Parameter(TWO, N, c=Fraction(1))}, OUTPUTS),
         Program({**NODES, "b": Parameter(N, None, trainable=False)}, OUTPUTS),
@@ -181,7 +182,7 @@ def test_a_program_says_what_it_needs():
 
 def test_a_program_can_be_restricted_to_some_outputs():
     program = Program(NODES, OUTPUTS).restricted(["F1"])
-    assert dict(program.outputs) == {"F1": "r"}
+    assert dict(program.outputs) == {"F1": Output("r", 1)}
     assert list(program.nodes) == ["x0", "U", "W", "v", "h", "f", "y", "r"]
     with pytest.raises(ProgramError, match="no output 'F7'; its outputs are F0, F1"):
         Program(NODES, OUTPUTS).restricted(["F7"])
@@ -190,4 +191,4 @@ def test_a_program_can_be_restricted_to_some_outputs():
 def test_notebooks_show_the_escaped_text():
     program = Program(NODES, {"<b>": "s", "F1": "r"})
     assert program._repr_html_().startswith("<pre>x0 = input 0\n")
-    assert "output &lt;b&gt; = s" in program._repr_html_()
+    assert "output &lt;b&gt; = s, value" in program._repr_html_()

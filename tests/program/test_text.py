@@ -22,8 +22,10 @@ from tensorprog.program import (
     Input,
     LinComb,
     MatMul,
+    Measure,
     Moment,
     Multiply,
+    Output,
     Parameter,
     Program,
     Slot,
@@ -101,7 +103,7 @@ def test_every_line_of_the_language_is_read():
         "single": LinComb(((ONE, "c"),)),
         "s": Moment(("c", "single", "h")),
     }
-    assert dict(program.outputs) == {"F0": "s", "a loss, λ": "t"}
+    assert dict(program.outputs) == {"F0": Output("s", 0, 3), "a loss, λ": Output("t", measure=Measure.SQUARED_NORM)}
     assert program.slots == (
         Slot("U", ((Coefficient(power=Fraction(-1)), "h", "in0_0"), (Coefficient(Fraction(-2)), "y", "in1_2"))),
         Slot("b", ((Coefficient(Fraction(-1)), "h", None),)),
@@ -141,10 +143,10 @@ def test_numbers_are_exact(factors, constant):
 def test_words_of_the_language_are_names_like_others(name):
     text = (
         f"{name} = input 0\nx1 = 1*{name}\nx2 = 2*{name} - n^1*x1\nx3 = {name} * x1\nx4 = erf({name})\n"
-        f"s1 = mean({name} * x2 * x3 * x4)\noutput {name} = s1\n"
+        f"s1 = mean({name} * x2 * x3 * x4)\noutput {name} = s1, value\n"
     )
     program = read(text)
-    assert program.nodes[name] == Input(0) and program.outputs[name] == "s1"
+    assert program.nodes[name] == Input(0) and program.outputs[name] == Output("s1")
     assert write(program) == text
 
 

@@ -72,7 +72,7 @@ LINE = len(BASE.splitlines()) + 1
         ("y = W1 @ x1 @ x2", ExpressionError, "write it as one of"),
         ("y =", ExpressionError, "not an instruction; write it as one of"),
         ("erf(x1)", ExpressionError, "not an instruction; write it as one of"),
-        ("output F0", ExpressionError, "not an instruction; write it as one of .*'output F0 = s'"),
+        ("output F0", ExpressionError, "not an instruction; write it as one of .*'output F0 = s, input 0'"),
         ("output F0 = s5 * s6", ExpressionError, "not an instruction; write it as one of"),
         ("slot W1 x1", ExpressionError, "not an instruction; write it as one of .*'slot W: x"),
         ("a..b = erf(x1)", ExpressionError, "'a..b' is no name; use letters, digits, _ and dots"),

@@ -37,7 +37,7 @@ def test_equal_computations_are_one_node():
 
 def test_graph_is_a_frozen_multidigraph_with_argument_positions():
     program = tp.trace(lambda x: tp.mean(tp.linear("U", x) * tp.linear("U", x)))
-    moment = program.outputs["F0"]
+    moment = program.end
     (source,) = set(program.graph.predecessors(moment))
     assert program.graph.number_of_edges(source, moment) == 2
     assert program.graph.nodes[moment]["op"] == "moment"

@@ -22,7 +22,7 @@ x4 = erf(x3)
 v = parameter 1 x n, std 1, a 1/2, c 0
 s5 = mean(v * x4)
 s6 = n^1*s5
-output F0 = s6
+output F0 = s6, input 0
 """
 
 EVERYTHING = """\
@@ -49,8 +49,8 @@ q = one
 c = -h + 1/2*n^(-1/2)*g - 3*n^2*y + f0 - f2 + p + q + f3 + b
 single = 1*c
 s = mean(c * single * h)
-output F0 = s
-output a loss, λ = t
+output F0 = s, input 0, component 3
+output a loss, λ = t, squared norm
 slot U: n^(-1)*h (x) in0_0 - 2*y (x) in1_2
 slot b: -h
 slot t: 0

@@ -15,6 +15,7 @@ from tensorprog.program import (
     MatMul,
     Moment,
     Multiply,
+    Output,
     Parameter,
     Program,
     Width,
@@ -40,7 +41,7 @@ NODES: Mapping[str, Instruction] = {
     "s": Moment(("p", "h")),
     "r": Moment(("v", "y")),
 }
-OUTPUTS = {"F0": "s", "F1": "r"}
+OUTPUTS: Mapping[str, Output | str] = {"F0": Output("s", 0), "F1": Output("r", 1)}
 TYPES = Program(NODES, OUTPUTS).types
 
 
