@@ -79,7 +79,10 @@ def test_one_component_of_several_is_a_network():
         tp.correlation(program, 0, 1)
     second = program.restricted(["F0.1", "F1.1"])
     assert tp.correlation(second, 1, 1).measure is Measure.SQUARED_NORM
-    assert tp.derive(second, [(0, 1)])[0, 1].exponent == tp.derive(tp.trace(pair, inputs=2).restricted(["F0.0", "F1.0"]), [(0, 1)])[0, 1].exponent
+    assert (
+        tp.derive(second, [(0, 1)])[0, 1].exponent
+        == tp.derive(tp.trace(pair, inputs=2).restricted(["F0.0", "F1.0"]), [(0, 1)])[0, 1].exponent
+    )
 
 
 def test_an_output_at_no_input_is_no_network():
