@@ -59,3 +59,7 @@ class ArchitectureError(TensorProgramError):
 
 class TrainingError(TensorProgramError):
     """Targets, a loss, a learning rate or an optimiser that training as a program cannot have."""
+
+
+class ContradictionError(TensorProgramError):
+    """Two proofs that exclude each other, such as a limit above a bound: a fault of this library."""

@@ -5,6 +5,7 @@ Every rule is sound and none is complete: a growth bound may be loose, and None 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
 from math import comb, inf
@@ -12,10 +13,13 @@ from math import comb, inf
 import numpy as np
 import sympy
 
-from tensorprog.functions.base import Degree
+from tensorprog.functions.base import ANYTHING, Degree, Function, Interval
+from tensorprog.functions.ranges import POSITIVE, enclosure, excludes_zero
 from tensorprog.functions.trees import Phi, evaluate_tree, sigmoid, softplus, tanh
 
 Symbols = tuple[sympy.Symbol, ...]
+Box = tuple[Interval, ...]
+"""An interval for each symbol; empty for the whole space."""
 Growth = Fraction | float | None  # -inf: falls faster than any power; None: not bounded by a power
 ZERO = Fraction(0)
 ENTIRE = (sympy.erf, sympy.exp, sympy.sin, sympy.cos, sympy.sinh, sympy.cosh, Phi)
@@ -25,20 +29,20 @@ MANY = 10**6
 MAX_OPERATIONS = 40
 
 
-def growth(tree: sympy.Expr, symbols: Symbols) -> tuple[Degree, ...]:
-    """τ with |f| ≤ C Π (1 + |z_i|)^{τ_i}; None where no power is shown to do."""
-    return tuple(None if t is None else Fraction(max(t, 0)) for t in _growth(tree, symbols))
+def growth(tree: sympy.Expr, symbols: Symbols, domain: Box = ()) -> tuple[Degree, ...]:
+    """τ with |f| ≤ C Π (1 + |z_i|)^{τ_i} on a box, everywhere by default; None where no power is shown to do."""
+    return tuple(None if t is None else Fraction(max(t, 0)) for t in _growth(tree, symbols, domain))
 
 
 @lru_cache(maxsize=16_384)
-def _growth(tree: sympy.Expr, symbols: Symbols) -> tuple[Growth, ...]:
+def _growth(tree: sympy.Expr, symbols: Symbols, domain: Box = ()) -> tuple[Growth, ...]:
     none: tuple[Growth, ...] = tuple(None if s in tree.free_symbols else ZERO for s in symbols)
     flat: tuple[Growth, ...] = (ZERO,) * len(symbols)
     if not tree.free_symbols or isinstance(tree, SATURATING):
         return flat
     if tree.is_Symbol:
         return tuple(Fraction(int(s == tree)) for s in symbols)
-    inner = [_growth(x, symbols) for x in tree.args]
+    inner = [_growth(x, symbols, domain) for x in tree.args]
     if tree.is_Add:
         return tuple(
             None if None in column else max(x for x in column if x is not None) for column in zip(*inner, strict=True)
@@ -50,23 +54,51 @@ def _growth(tree: sympy.Expr, symbols: Symbols) -> tuple[Growth, ...]:
         e = Fraction(int(tree.exp.p), int(tree.exp.q))
         if e > 0:
             return tuple(None if t is None else t * e for t in inner[0])
-        if not bounded_below(tree.base):
+        if not _away_from_zero(tree, symbols, domain):
             return none
         if len(tree.base.free_symbols) == 1 and tree.base.is_polynomial():
             return tuple(t * e if t else ZERO for t in inner[0])  # a positive polynomial is at least c (1 + |z|)^degree
         return flat
     if isinstance(tree, sympy.exp):
-        return _exponential(tree.args[0], symbols)
+        return _exponential(tree.args[0], symbols, domain)
     if isinstance(tree, softplus):
         return tuple(None if t is None else max(t, ZERO) for t in inner[0])
-    if isinstance(tree, sympy.log) and bounded_below(tree.args[0]):
+    if isinstance(tree, sympy.log) and _away_from_zero(tree, symbols, domain):
         return tuple(None if t is None else min(max(t, ZERO), Fraction(1)) for t in inner[0])
     if isinstance(tree, sympy.sinh | sympy.cosh) and all(t is not None and t <= 0 for t in inner[0]):
         return flat
     return none
 
 
-def _exponential(u: sympy.Expr, symbols: Symbols) -> tuple[Growth, ...]:
+def _away_from_zero(tree: sympy.Expr, symbols: Symbols, domain: Box) -> bool:
+    """Whether the base of a power, or the argument of a logarithm, keeps a distance from 0 on the box."""
+    base = tree.args[0]
+    if bounded_below(base):
+        return True
+    interval = enclosure(base, dict(zip(symbols, domain, strict=True))) if domain else ANYTHING
+    return excludes_zero(interval) if tree.is_Pow and tree.exp.is_Integer else interval[0] > 0
+
+
+def range_of(function: Function, order: tuple[int, ...], domain: Sequence[Interval]) -> Interval:
+    """An interval that holds the values of ψ on a box; those of derivatives are not looked for."""
+    if any(order):
+        return ANYTHING
+    symbols = tuple(sympy.Symbol(f"z{i}", real=True) for i in range(function.arity))
+    tree = function.sympy(*symbols)
+    low, high = enclosure(tree, dict(zip(symbols, domain, strict=True)))
+    low = max(low, 0.0) if tree.is_nonnegative else low
+    return (POSITIVE[0], high) if low <= 0 and bounded_below(tree) else (low, high)
+
+
+def is_positive(function: Function, order: tuple[int, ...], positive: Sequence[bool]) -> bool:
+    """Whether ψ > 0 everywhere that some of its arguments are positive."""
+    if any(order):
+        return False
+    symbols = tuple(sympy.Symbol(f"z{i}", real=True, positive=True if p else None) for i, p in enumerate(positive))
+    return bool(function.sympy(*symbols).is_positive)
+
+
+def _exponential(u: sympy.Expr, symbols: Symbols, domain: Box = ()) -> tuple[Growth, ...]:
     """Growth of e^u, u a sum of bounded terms, of terms that are never positive, and of polynomials in one argument."""
     result: list[Growth] = [ZERO] * len(symbols)
     alone: dict[sympy.Symbol, list[sympy.Expr]] = {}
@@ -74,7 +106,7 @@ def _exponential(u: sympy.Expr, symbols: Symbols) -> tuple[Growth, ...]:
         free = term.free_symbols
         if len(free) == 1 and term.is_polynomial(*free):
             alone.setdefault(next(iter(free)), []).append(term)
-        elif not (term.is_nonpositive or all(t is not None and t <= 0 for t in _growth(term, symbols))):
+        elif not (term.is_nonpositive or all(t is not None and t <= 0 for t in _growth(term, symbols, domain))):
             result = [None if s in free else t for s, t in zip(symbols, result, strict=True)]
     for symbol, terms in alone.items():
         if symbol not in symbols:
@@ -107,13 +139,13 @@ def bounded_below(tree: sympy.Expr) -> bool:
         polynomial = sympy.Poly(tree, *tree.free_symbols)
         if polynomial.domain.is_QQ or polynomial.domain.is_ZZ:
             return bool(polynomial.eval(0) > 0 and polynomial.count_roots() == 0)
-    if tree.is_Add:
-        return all(t.is_nonnegative for t in tree.args) and any(bounded_below(t) for t in tree.args)
+    if tree.is_Add and all(t.is_nonnegative for t in tree.args) and any(bounded_below(t) for t in tree.args):
+        return True
     if tree.is_Mul:
-        return all(bounded_below(t) for t in tree.args)
+        return all(bounded_below(t) for t in tree.args) or enclosure(tree, {})[0] > 0
     if tree.is_Pow:
-        return bool(tree.exp.is_positive) and bounded_below(tree.base)
-    return False
+        return (bool(tree.exp.is_positive) and bounded_below(tree.base)) or enclosure(tree, {})[0] > 0
+    return enclosure(tree, {})[0] > 0
 
 
 def total_growth(tree: sympy.Expr, symbols: Symbols) -> Degree:
@@ -161,13 +193,15 @@ def exponential_type(tree: sympy.Expr, symbols: Symbols) -> bool:
     return known and all(exponential_type(x, symbols) for x in tree.args)
 
 
-def is_regular(tree: sympy.Expr) -> bool:
-    """Whether f and its derivatives are bounded on bounded sets: every base of a root, quotient or log is positive."""
-    if (tree.is_Pow and not (tree.exp.is_Integer and tree.exp > 0)) or isinstance(tree, sympy.log):
-        base = tree.args[0]
-        if not (base.is_positive or bounded_below(base)):
-            return False
-    return all(is_regular(x) for x in tree.args)
+def is_regular(tree: sympy.Expr, symbols: Symbols = (), domain: Box = ()) -> bool:
+    """Whether f and its derivatives are bounded on bounded parts of a box, everywhere by default.
+
+    So it is where every base of a root, quotient or logarithm keeps a distance from 0 there.
+    """
+    singular = (tree.is_Pow and not (tree.exp.is_Integer and tree.exp > 0)) or isinstance(tree, sympy.log)
+    if singular and not (tree.args[0].is_positive or _away_from_zero(tree, symbols, domain)):
+        return False
+    return all(is_regular(x, symbols, domain) for x in tree.args)
 
 
 def holomorphic_beyond_one(tree: sympy.Expr) -> bool:

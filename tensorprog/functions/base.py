@@ -12,6 +12,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from fractions import Fraction
+from math import inf
 from typing import Any, final
 
 import numpy as np
@@ -25,6 +26,9 @@ Order = tuple[int, ...]
 Degree = Fraction | None
 Line = tuple[tuple[Fraction, ...], Fraction]
 """A kink at c · z = b, as (c, b)."""
+Interval = tuple[float, float]
+"""Low and high end, both included; infinite where there is none."""
+ANYTHING: Interval = (-inf, inf)
 BOUNDED = Fraction(0)
 LINEAR = Fraction(1)
 
@@ -79,6 +83,10 @@ class Function(ABC):
         """Whether it is `exponential` in the arguments that move, together, locally uniformly in the others."""
         return self.exponential
 
+    def regular_on(self, domain: Sequence[Interval]) -> bool:
+        """Whether it is `regular` where each argument stays in its interval."""
+        return self.regular
+
     @abstractmethod
     def is_zero(self, order: Order) -> bool:
         """Whether the derivative vanishes identically (almost everywhere, for a kinked function)."""
@@ -93,6 +101,10 @@ class Function(ABC):
 
         None marks an argument in which no power bounds it: it grows faster, or is singular.
         """
+
+    def degrees_on(self, order: Order, domain: Sequence[Interval]) -> tuple[Degree, ...]:
+        """`degrees` where each argument stays in its interval."""
+        return self.degrees(order)
 
     @abstractmethod
     def parity(self, order: Order, argument: int) -> int | None:

@@ -19,7 +19,7 @@ import sympy
 
 from tensorprog.errors import ExpressionError
 from tensorprog.functions import analysis, trees
-from tensorprog.functions.base import Array, Degree, Function, Order
+from tensorprog.functions.base import Array, Degree, Function, Interval, Order
 from tensorprog.functions.gaussian import erf, gelu
 from tensorprog.functions.grammar import build
 from tensorprog.functions.logistic import sigmoid, softplus, tanh
@@ -72,6 +72,9 @@ class Expression(Function):
     def regular(self) -> bool:  # type: ignore[override]  # read off the tree
         return analysis.is_regular(self.tree)
 
+    def regular_on(self, domain: Sequence[Interval]) -> bool:
+        return analysis.is_regular(self.tree, self.symbols, tuple(domain))
+
     @property
     def exponential(self) -> bool:  # type: ignore[override]  # read off the tree
         return self.exponential_in((True,) * self.arity)
@@ -92,6 +95,9 @@ class Expression(Function):
 
     def degrees(self, order: Order) -> tuple[Degree, ...]:
         return analysis.growth(self.derivative_tree(order), self.symbols)
+
+    def degrees_on(self, order: Order, domain: Sequence[Interval]) -> tuple[Degree, ...]:
+        return analysis.growth(self.derivative_tree(order), self.symbols, tuple(domain))
 
     def parity(self, order: Order, argument: int) -> int | None:
         if not 0 <= argument < self.arity:

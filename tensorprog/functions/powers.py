@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -12,7 +13,17 @@ import numpy as np
 import sympy
 
 from tensorprog.exponents import exact
-from tensorprog.functions.base import Array, Degree, Function, Univariate, rational, written
+from tensorprog.functions.base import (
+    BOUNDED,
+    Array,
+    Degree,
+    Function,
+    Interval,
+    Order,
+    Univariate,
+    rational,
+    written,
+)
 from tensorprog.functions.polynomials import polynomial
 
 
@@ -35,6 +46,14 @@ class Power(Univariate):
 
     def growth(self, k: int) -> Degree:
         return self.exponent - k if self.exponent >= k else None
+
+    def regular_on(self, domain: Sequence[Interval]) -> bool:
+        ((low, high),) = domain
+        return low > 0 or (high < 0 and self.exponent.denominator == 1)
+
+    def degrees_on(self, order: Order, domain: Sequence[Interval]) -> tuple[Degree, ...]:
+        """Away from the pole a negative power is bounded."""
+        return (max(self.exponent - order[0], BOUNDED),) if self.regular_on(domain) else self.degrees(order)
 
     def symmetry_of(self, k: int) -> int | None:
         if self.exponent.denominator != 1:

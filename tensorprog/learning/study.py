@@ -154,7 +154,7 @@ def table_of(program: Program, data: Array, patience: float, progress: bool = Fa
     points = [i % inputs for i in range(5)]
     orders = all_orders(program)
     given = data if patience else None
-    return derive(program, orders, points, data=given, patience=patience or PATIENCE, progress=progress)
+    return derive(program, orders, points, data=given, patience=patience or PATIENCE, progress=progress).whole()
 
 
 def settings(rhos: Sequence[Fraction], kappas: Sequence[Fraction]) -> list[tuple[Fraction, Fraction]]:

@@ -14,7 +14,6 @@ powers of the two are equal, that of n is proved.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -23,25 +22,21 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
-from tensorprog.errors import OrderError
-from tensorprog.limits.evaluate import Estimate, Evaluation
-from tensorprog.limits.expectations import METHODS, SAMPLING
+from tensorprog.errors import ContradictionError, OrderError
+from tensorprog.limits.assumed import Finding, settled
+from tensorprog.limits.evaluate import Estimate
 from tensorprog.limits.gaussian import UndecidedLimit
-from tensorprog.limits.interpreter import Interpreter
-from tensorprog.limits.symbols import roundings, symbol_values
-from tensorprog.limits.terms import Term
+from tensorprog.limits.leading import is_sure, leading_part, told
 from tensorprog.limits.ways import HALF, Way, name_of, ways
 from tensorprog.program import Program
-from tensorprog.readings import BAR, Entry, Step, Table, check_data
+from tensorprog.readings import BAR, Derivation, Entry, Status, Step, Table, check_data
 from tensorprog.readings import derive as bounds
-from tensorprog.readings.derive import Scales, proved_sizes, reparametrised
-from tensorprog.readings.table import Derivation
+from tensorprog.readings.assumptions import Assumption
+from tensorprog.readings.derive import Scales, reparametrised
+from tensorprog.readings.patience import now
 
 Array = NDArray[np.float64]
 PATIENCE = 120.0
-SURE = 10 / 3  # sampled errors are three standard errors, and ten are demanded
-POINTS = (2**10, 2**14)  # of a Sobol sequence, for a rough number and for a fine one
-SLOWER = POINTS[1] // POINTS[0]
 
 
 def derive(
@@ -84,7 +79,14 @@ def with_limits(program: Program, table: Table, data: ArrayLike, patience: float
     last = max(max(entry.points) for entry in table)
     array = check_data(program.at(last), data)
     bar = tqdm(table, desc="limits", delay=2, disable=None if progress else True, bar_format=BAR)
-    return replace(table, entries=tuple(decided(program, entry, table.kappa, array, patience) for entry in bar))
+    seen: dict[Assumption, Finding] = {}
+    entries = [decided(program, settled(program, e, array, patience, seen), table.kappa, array, patience) for e in bar]
+    boundless = [entry for entry in entries if not entry.has_bound]
+    return replace(
+        table,
+        entries=tuple(entry for entry in entries if entry.has_bound),
+        boundless=(*table.boundless, *boundless),
+    )
 
 
 def check_patience(patience: float) -> None:
@@ -94,8 +96,8 @@ def check_patience(patience: float) -> None:
 
 
 def decided(program: Program, entry: Entry, kappa: Fraction, data: Array, patience: float) -> Entry:
-    """The entry, definite where its limit can be taken at these data."""
-    if entry.exponent is None:
+    """The entry, definite where its limit can be taken at these data; one that still assumes something stays."""
+    if entry.exponent is None or entry.assumptions:
         return entry
     reasons: list[str] = []
     try:
@@ -113,7 +115,7 @@ def _tried(
 ) -> Entry | None:
     """The entry by the first way that decides it; what the others came to is added to `reasons`."""
     assert entry.exponent is not None
-    deadline = time.monotonic() + patience
+    deadline = now() + patience
     shift = kappa * (entry.D + entry.d - 1)
     bound = entry.exponent - shift
     late = False
@@ -121,7 +123,7 @@ def _tried(
         if late and way.part < 1:
             continue
         try:
-            power, number = _size(way, data, (deadline - time.monotonic()) * way.part)
+            power, number = _size(way, data, (deadline - now()) * way.part)
         except UndecidedLimit as error:
             reasons.append(f"no limit of {way.shown}: {error}")
             late = True
@@ -132,42 +134,46 @@ def _tried(
             continue
         what = f"lim n^{-power} {way.shown}"
         if not is_sure(number):
-            reasons.append(f"{_told(what, number)} is not told from zero")
+            reasons.append(f"{told(what, number)} is not told from zero")
             continue
-        told = f"{way.rule}: {_told(what, number)}"
+        text = f"{way.rule}: {told(what, number)}"
         found = power * way.share
-        assert found <= bound, f"{what} is not zero, above the bound n^{bound}"
+        if found > bound:
+            raise ContradictionError(
+                f"{told(what, number)}, which is above the bound n^{bound} of {name_of(entry)}: one of the two "
+                "proofs is wrong, and no exponent of this program can be trusted; please report it"
+            )
         if way.both or found == bound:
-            return _known(entry, told, what, number, found + shift, way.both)
-        reasons.append(f"{told}, below the bound")
+            return _known(entry, text, what, number, found + shift, way.both)
+        reasons.append(f"{text}, below the bound")
     return None
 
 
-def _known(entry: Entry, told: str, what: str, number: Estimate, exponent: Fraction, both: bool) -> Entry:
+def _known(entry: Entry, text: str, what: str, number: Estimate, exponent: Fraction, both: bool) -> Entry:
     """The entry with the exponent and the constant that were found; a limit from both sides has no logarithm."""
     log = Fraction(0) if both else entry.log_power
     known = replace(
         entry,
         exponent=exponent,
         log_power=log,
-        status="definite" if log == 0 else "definite power",
+        status=Status.DEFINITE if log == 0 else Status.DEFINITE_POWER,
         constant=float(number.value),
         constant_error=float(number.error),
         constant_of=what,
     )
-    return _with_step(known, Step(told, name_of(entry), "", (str(entry),), f"n^{exponent} {known.status}"))
+    return _with_step(known, Step(text, name_of(entry), "", (str(entry),), f"n^{exponent} {known.status}"))
 
 
 def _size(way: Way, data: Array, patience: float) -> tuple[Fraction, Estimate | None]:
     """Power and limit of what a way shows; None where it is zero or unknown."""
-    deadline = time.monotonic() + patience
+    deadline = now() + patience
     if way.ray is None:
         found, number = leading_part(way.scalar, data, patience)
         return found.power, number
     ray, square = leading_part(way.ray, data, patience)
     if square is None or not is_sure(square):
         return ray.power, None
-    found, number = leading_part(way.scalar, data, deadline - time.monotonic())
+    found, number = leading_part(way.scalar, data, deadline - now())
     if number is None or not is_sure(number):
         return found.power, None
     low, value, high = (
@@ -176,39 +182,6 @@ def _size(way: Way, data: Array, patience: float) -> tuple[Fraction, Estimate | 
     )
     error = max(value - low, high - value)
     return found.power * way.root - ray.power * HALF, Estimate(value, error, max(number.method, square.method))
-
-
-def leading_part(program: Program, data: Array, patience: float) -> tuple[Term[int], Estimate | None]:
-    """Power and limit of a scalar program, and the limit's number, None where it is zero or unknown.
-
-    What has to be sampled is sampled roughly first, and finely when there is time, or when it is not told from zero.
-    """
-    deadline = time.monotonic() + patience
-    interpreter = Interpreter(program, proved_sizes(program), deadline=deadline)
-    target = program.end
-    found = interpreter.limit(target)
-    if found.payload is None:
-        return found, None
-    symbols = symbol_values(interpreter, data)
-    errors = roundings(interpreter, data)
-    start = time.monotonic()
-    rough, fine = (
-        Evaluation(interpreter.equations, symbols, points, deadline=deadline, errors=errors) for points in POINTS
-    )
-    number = rough(found.payload)
-    took, left = time.monotonic() - start, deadline - time.monotonic()
-    if METHODS[number.method] != SAMPLING or (is_sure(number) and took * SLOWER > left):
-        return found, number
-    return found, fine(found.payload)
-
-
-def is_sure(number: Estimate) -> bool:
-    """Whether a number is told from zero."""
-    return bool(abs(float(number.value)) > float(number.error) * (SURE if METHODS[number.method] == SAMPLING else 1.0))
-
-
-def _told(what: str, number: Estimate) -> str:
-    return f"{what} = {float(number.value):.6g} ± {float(number.error):.1g} ({METHODS[number.method]})"
 
 
 def _with_step(entry: Entry, first: Step) -> Entry:

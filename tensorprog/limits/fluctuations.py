@@ -10,7 +10,6 @@ parameters P and copies P* of correlation t, and the product of the two gradient
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -31,6 +30,7 @@ from tensorprog.program import Builder, Program, ancestors
 from tensorprog.program.instructions import renamed
 from tensorprog.readings import check_data
 from tensorprog.readings.derive import proved_sizes
+from tensorprog.readings.patience import now
 
 Array = NDArray[np.float64]
 PATIENCE = 120.0
@@ -67,7 +67,7 @@ def fluctuation(program: Program, data: ArrayLike, patience: float = PATIENCE) -
         raise ProgramError("fluctuations are of a program with one scalar output, as tp.correlation(program, 0, d) has")
     array = check_data(program, data)
     both, copies = twice(program)
-    deadline = time.monotonic() + patience
+    deadline = now() + patience
     interpreter = Interpreter(both, proved_sizes(both, _mixed(both, copies)), copies, deadline)
     found = interpreter.limit(both.end)
     if found.payload is None:

@@ -13,7 +13,6 @@ section 4; Stein, Ann. Statist. 9, 1981)
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from math import inf
@@ -23,6 +22,7 @@ from tensorprog.functions import Function
 from tensorprog.functions.polynomials import identity
 from tensorprog.limits.scalars import Equations, Rational, Value
 from tensorprog.limits.worklist import Worklist
+from tensorprog.readings.patience import now
 
 Monomial = tuple[tuple[int, ...], tuple[int, ...]]
 """Gaussians and atoms, sorted, repeats for powers."""
@@ -67,12 +67,12 @@ class UndecidedLimit(ProgramError):
 
 def in_time(deadline: float) -> None:
     """Raise UndecidedLimit when it is past."""
-    if time.monotonic() > deadline:
+    if deadline < inf and now() > deadline:
         raise UndecidedLimit("it takes longer than the patience allowed")
 
 
 class Space:
-    """The limit variables of one program, until a deadline of `time.monotonic`."""
+    """The limit variables of one program, until a deadline in the time of `patience.now`."""
 
     def __init__(self, equations: Equations, deadline: float = inf) -> None:
         self.equations, self._deadline = equations, deadline

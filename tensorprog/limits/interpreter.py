@@ -47,7 +47,7 @@ class Interpreter:
     Parameters
     ----------
     program: its nodes. sizes: proved size classes of its nodes.
-    deadline: of `time.monotonic`, after which a limit counts as undecided.
+    deadline: in the time of `patience.now`, after which a limit counts as undecided.
     copies: parameters that are correlated copies of others, P' = t P + √(1-t²) P'', by names; t is a symbol.
     """
 

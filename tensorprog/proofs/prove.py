@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from fractions import Fraction
 from math import factorial
@@ -23,6 +22,7 @@ from tensorprog.proofs.scalars import MASTER, NORMS, POINCARE, Scalars
 from tensorprog.proofs.steps import GRADIENT, WHOLE, Kind, ProofStep
 from tensorprog.readings import check_data
 from tensorprog.readings.derive import kinked, proved_sizes
+from tensorprog.readings.patience import now
 from tensorprog.readings.symmetry import odd_flip
 
 HALF = Fraction(1, 2)
@@ -58,7 +58,7 @@ def prove(
     check_D(D, d)
     check_patience(patience)
     scalar = correlation(program, D, d, order.points)
-    proof = _Writer(program, scalar, (D, d, order.points), time.monotonic() + patience).proof()
+    proof = _Writer(program, scalar, (D, d, order.points), now() + patience).proof()
     return proof if data is None else proof.at(check_data(scalar, data))
 
 

@@ -13,6 +13,7 @@ from tensorprog.program import Vector
 from tensorprog.readings.coefficients import Coefficients
 from tensorprog.readings.judgement import Counts, Judgement
 from tensorprog.readings.kinds import Functional, UnitDirection, parts
+from tensorprog.readings.patience import in_time
 from tensorprog.readings.sizes import ORDER_ONE
 
 
@@ -25,6 +26,7 @@ class Calculus(Coefficients, ABC):
     kinds: the directions' kinds; `counts` of a coefficient has one entry for each.
     sizes: coordinate sizes of the nodes themselves, see `node_sizes`.
     parity: of the nodes under a sign flip; empty when there is none, then nothing is assumed to vanish.
+    deadline: in the time of `patience.now`, after which a judgment raises OutOfPatience.
     """
 
     @cached_property
@@ -60,6 +62,7 @@ class Calculus(Coefficients, ABC):
     def _memo(self, rule: Callable[..., Judgement | None], *about: Any) -> Judgement | None:
         key = (rule.__name__, *about)
         if key not in self._found:
+            in_time(self._deadline)
             name, counts = about[-2:]
             moved = all(name in self._moved[i] for i, k in enumerate(counts) if k)
             self._found[key] = rule(*about) if moved else None

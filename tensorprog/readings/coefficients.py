@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import product as cartesian
+from math import inf
 
 from tensorprog.exponents import Exponent
 from tensorprog.program import Apply, Instruction, MatMul, Moment, Multiply, Parameter, Vector, operands
 from tensorprog.program.types import Type
 from tensorprog.readings.judgement import Counts
 from tensorprog.readings.kinds import Functional, Kind, KnownDirection, UnitDirection, partitions, shares
+from tensorprog.readings.ranges import Ranges
 from tensorprog.readings.sizes import ORDER_ONE, size_of_function, without_log
 
 Monomial = tuple[Exponent, int, tuple[tuple[str, Counts], ...]]
@@ -36,9 +38,11 @@ class Coefficients:
         kinds: Sequence[Kind],
         sizes: Mapping[str, Exponent],
         parity: Mapping[str, int] | None = None,
+        deadline: float = inf,
     ) -> None:
         self.nodes, self.types, self.kinds, self.sizes = nodes, types, tuple(kinds), sizes
-        self.parity = parity or {}
+        self.parity, self._deadline = parity or {}, deadline
+        self._ranges = Ranges(nodes, sizes)
         self.zero: Counts = (0,) * len(self.kinds)
         read = {x for node in nodes.values() for x in operands(node)}
         self.random_scalars = any(
@@ -62,7 +66,7 @@ class Coefficients:
                 for where in cartesian(range(len(node.args)), repeat=len(blocks)):
                     order = tuple(k + where.count(i) for i, k in enumerate(node.order))
                     if not node.function.is_zero(order):
-                        base = size_of_function(name, node.function, order, sizes, vector)
+                        base = size_of_function(name, node, order, sizes, vector, self._ranges)
                         signs = [x for i, x in enumerate(node.args) if node.function.parity(order, i) == -1]
                         parity = sum(self.parity.get(x, 0) for x in signs) % 2
                         yield base, parity, tuple((node.args[i], block) for i, block in zip(where, blocks, strict=True))

@@ -42,12 +42,14 @@ from tensorprog.program import (
 )
 from tensorprog.program.scales import rescaled
 from tensorprog.program.types import Type
+from tensorprog.readings.assumptions import Assumption, assumptions
+from tensorprog.readings.entry import Entry
 from tensorprog.readings.judgement import Counts, Judgement, largest
 from tensorprog.readings.kinds import Functional, Kind, KnownDirection, UnitDirection, less, parts
 from tensorprog.readings.norms import NormCalculus
-from tensorprog.readings.sizes import node_sizes
+from tensorprog.readings.sizes import UnboundedSize, node_sizes
 from tensorprog.readings.symmetry import odd_flip, parities
-from tensorprog.readings.table import Entry, Table
+from tensorprog.readings.table import Table
 
 MAX_d = 4
 MAX_TOTAL = 5
@@ -109,7 +111,8 @@ def derive(
 ) -> Table:
     """Upper bounds on the powers of n of derivative correlations; parameters as in `tp.derive`, without data.
 
-    Raises OrderError for orders the program cannot have, ProgramError for entries that are not Gaussian.
+    An order that the program cannot have, or that nothing bounds, is refused in the table, with the reason; OrderError
+    says so where that is all of them. Raises ProgramError for parameters that are not Gaussian.
     """
     if not isinstance(program, Program):
         raise ProgramError(f"{program!r} is not a Program; pass what tp.trace returns")
@@ -117,16 +120,35 @@ def derive(
     program = reparametrised(program, abc)
     scale = exact(kappa)
     wanted = list(dict.fromkeys(all_orders(program, points) if orders is None else checked_pairs(orders)))
-    checked = []
+    checked: list[Order] = []
+    refused: dict[tuple[int, int], OrderError] = {}
     for D, d in wanted:
-        if points is not None and len(points) < d + 1:
-            raise OrderError(f"C^{{{D},{d}}} takes {d + 1} points, points={tuple(points)} has {len(points)}")
-        checked.append(order_of(program, D, d, None if points is None else points[: d + 1]))
+        try:
+            checked.append(_order(program, D, d, points))
+        except OrderError as error:
+            if not all(type(x) is int for x in (D, d)):
+                raise
+            refused[D, d] = error
+    if not checked:
+        raise next(iter(refused.values()))
     analysis = Analysis(program, sorted({point for order in checked for point in order.points}))
-    with deep_recursion(len(analysis.builder.nodes)):
-        bar = tqdm(checked, desc="deriving", delay=2, disable=None if progress else True, bar_format=BAR)
-        entries = [analysis.entry(order, scale) for order in bar]
-    return Table(tuple(entries), scale)
+    entries: list[Entry] = []
+    for order in tqdm(checked, desc="deriving", delay=2, disable=None if progress else True, bar_format=BAR):
+        try:
+            entries.append(analysis.entry(order, scale))
+        except UnboundedSize as error:
+            refused[order.D, order.d] = error
+    if not entries:
+        raise next(iter(refused.values()))
+    kept = [Entry.refused(D, d, points, str(refused[D, d])) for D, d in wanted if (D, d) in refused]
+    return Table(tuple(entries), scale, tuple(kept))
+
+
+def _order(program: Program, D: int, d: int, points: Sequence[int] | None) -> Order:
+    """The order at the first d + 1 of the points; raises OrderError."""
+    if points is not None and isinstance(d, int) and len(points) < d + 1:
+        raise OrderError(f"C^{{{D},{d}}} takes {d + 1} points, points={tuple(points)} has {len(points)}")
+    return order_of(program, D, d, None if points is None else points[: d + 1])
 
 
 @contextmanager
@@ -156,8 +178,9 @@ class Analysis:
         with deep_recursion(len(self.builder.nodes)):
             outputs = frozenset(output.node for output in program.outputs.values())
             skip = outputs if symmetric else self.builder.nodes
-            improved = partial(_improved, self.builder.nodes, self.builder.types, skip)
+            improved = partial(_improved, self.builder.nodes, self.builder.types, skip, inf)
             self.sizes = node_sizes(self.builder.nodes, self.builder.types, improved)
+        self._assumed: dict[tuple[str, ...], tuple[Assumption, ...]] = {}
         targets = [program.target(point) for point in points]
         self.flip = odd_flip(self.builder.nodes, targets) if symmetric else None
         self.parity = {} if self.flip is None else parities(self.builder.nodes, self.flip)
@@ -175,6 +198,10 @@ class Analysis:
 
     def entry(self, order: Order, kappa: Fraction) -> Entry:
         """The decision for one order."""
+        with deep_recursion(len(self.builder.nodes)):
+            return self._entry(order, kappa)
+
+    def _entry(self, order: Order, kappa: Fraction) -> Entry:
         target = self.program.target(order.base)
         bound = self.calculus.scalar(target, self._counts(order, weighted=order.D))
         reasons = [] if bound is None else [bound]
@@ -188,7 +215,15 @@ class Analysis:
         shift = kappa * (order.D + order.d - 1)
         labels = tuple(kind.label for kind in self.calculus.kinds)
         decisive = flips if best is not bound else frozenset()
-        return Entry.from_judgement(order, best, shift, labels, decisive)
+        return Entry.from_judgement(order, best, shift, labels, decisive, self.assumptions(order))
+
+    def assumptions(self, order: Order) -> tuple[Assumption, ...]:
+        """What the bounds of correlations at these points assume."""
+        targets = tuple(self.program.target(point) for point in sorted(set(order.points)))
+        if targets not in self._assumed:
+            wanted = ancestors(self.program.nodes, targets)
+            self._assumed[targets] = assumptions(self.program.nodes, self.program.types, self.sizes, wanted)
+        return self._assumed[targets]
 
     def _counts(self, order: Order, weighted: int = 0, plain: int = 0) -> Counts:
         counts = [0] * len(self.calculus.kinds)
@@ -243,6 +278,7 @@ def _improved(
     nodes: Mapping[str, Instruction],
     types: Mapping[str, Type],
     outputs: Collection[str],
+    deadline: float,
     name: str,
     size: Exponent,
     sizes: Mapping[str, Exponent],
@@ -257,7 +293,7 @@ def _improved(
     if kinked(below, flip):
         return size
     plain = UnitDirection({k: -v.a for k, v in below.items() if isinstance(v, Parameter) and k in flip}, "e")
-    judged = NormCalculus(below, types, [plain], {**sizes, name: size}).scalar(name, (1,))
+    judged = NormCalculus(below, types, [plain], {**sizes, name: size}, deadline=deadline).scalar(name, (1,))
     return size if judged is None else min(size, judged.bound)
 
 
@@ -271,11 +307,15 @@ def check_gaussian(program: Program) -> None:
             )
 
 
-def proved_sizes(program: Program, skip: Collection[str] = ()) -> dict[str, Exponent]:
-    """Size classes of all nodes of any program; scalars that a sign flip makes odd are improved, but those to skip."""
+def proved_sizes(program: Program, skip: Collection[str] = (), deadline: float = inf) -> dict[str, Exponent]:
+    """Size classes of all nodes of any program; scalars that a sign flip makes odd are improved, but those to skip.
+
+    Raises OutOfPatience after the deadline, in the time of `patience.now`.
+    """
     check_gaussian(program)
+    improved = partial(_improved, program.nodes, program.types, skip, deadline)
     with deep_recursion(len(program.nodes)):
-        return node_sizes(program.nodes, program.types, partial(_improved, program.nodes, program.types, skip))
+        return node_sizes(program.nodes, program.types, improved, deadline)
 
 
 def kinked(nodes: Mapping[str, Instruction], flipped: Collection[str], further: int = 0) -> bool:

@@ -108,7 +108,7 @@ class Report:
         return tuple(check for proof in self.proofs for check in proof.refuted)
 
     def to_object(self) -> dict[str, Any]:
-        table = self.table.to_object()
+        table = {k: v for k, v in self.table.to_object().items() if k != "boundless"}
         table["correlations"] = [m.to_object() for m in self.measurements]
         proofs = [proof.to_object() for proof in self.proofs]
         return {"tensorprog": VERSION, "kind": "report", **table, "proofs": proofs, "run": asdict(self.run)}

@@ -19,7 +19,7 @@ from tensorprog.program import Program
 from tensorprog.proofs.definite import definite_proofs
 from tensorprog.proofs.proof import WIDTHS
 from tensorprog.proofs.weights import smallest_width
-from tensorprog.readings import Entry, check_data
+from tensorprog.readings import Entry, Status, check_data
 from tensorprog.readings import derive as bounds
 from tensorprog.report.report import Measurement, Report
 from tensorprog.report.run import Run
@@ -86,7 +86,7 @@ def verify(
         raise SamplingError(f"margin={margin!r} must be a positive number, such as 0.1")
     many, few = _counts(samples, operator_samples, minutes)
     kept = check_widths(widths, [program])
-    table = bounds(program, orders, points, progress=progress)
+    table = bounds(program, orders, points, progress=progress).whole()
     array = check_data(program.at(max(max(e.points) for e in table)), data)
     programs = [correlation(program, e.D, e.d, e.points) for e in table]
     counts = None if many is None or few is None else [few if entry.D == 2 else many for entry in table]
@@ -95,7 +95,7 @@ def verify(
     if store is not None:
         Store(store, identity).close()
     proved = definite_proofs(program, proofs, points, data, patience)
-    table = with_limits(program, table, data, patience, progress=progress)
+    table = with_limits(program, table, data, patience, progress=progress).whole()
     ways: dict[str, Any] = {"workers": workers, "executor": executor, "store": store, "identity": identity}
     values = measure(
         programs, array, kept, counts, seed, minutes=minutes, method=method, memory=memory, progress=progress, **ways
@@ -140,4 +140,4 @@ def _counts(samples: int | None, operator_samples: int | None, minutes: float | 
 def _verdict(
     entry: Entry, widths: tuple[int, ...], found: Sequence[NDArray[np.float64]], margin: float, seed: int
 ) -> Verdict:
-    return judge(widths, found, entry.law, bound=entry.status != "definite", margin=margin, seed=seed)
+    return judge(widths, found, entry.law, bound=entry.status != Status.DEFINITE, margin=margin, seed=seed)

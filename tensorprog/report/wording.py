@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
+from tensorprog.readings import Status
+
 if TYPE_CHECKING:
     from tensorprog.exponents import Exponent
     from tensorprog.proofs.checked import CheckedProof
@@ -49,11 +51,13 @@ BADGES = {
 }
 
 STATUSES = {
-    "definite": "both sides are proved: the correlation has exactly this size",
-    "definite power": "both sides are proved for the power of n; the power of log n is an upper bound",
-    "upper bound": "proved: the correlation is not larger than this; it may be smaller",
-    "measured": "read off samples at finite widths; no proof",
+    Status.DEFINITE: "both sides are proved: the correlation has exactly this size",
+    Status.DEFINITE_POWER: "both sides are proved for the power of n; the power of log n is an upper bound",
+    Status.UPPER_BOUND: "proved: the correlation is not larger than this; it may be smaller",
+    Status.ASSUMED: "an upper bound if scalars stay away from poles, as the derivation says; nothing shows it",
+    Status.MEASURED: "read off samples at finite widths; no proof",
 }
+BOUNDS = frozenset({Status.UPPER_BOUND, Status.DEFINITE_POWER, Status.ASSUMED})
 
 TIGHT = {True: "yes", False: "no", None: "open"}
 """Whether the measurement excludes smaller exponents, lies among them, or allows both."""
@@ -106,7 +110,7 @@ def html_law(entry: Entry) -> Markup:
 def html_size(entry: Entry) -> Markup:
     """The size class, within O(…) where it is no more than an upper bound."""
     shown = html_law(entry)
-    return Markup("O({})").format(shown) if entry.status in ("upper bound", "definite power") else shown
+    return Markup("O({})").format(shown) if entry.status in BOUNDS else shown
 
 
 def html_class(law: Exponent) -> Markup:
@@ -162,7 +166,11 @@ def statement(report: Report, weak: WeakCorrelation) -> str:
 def footing(table: Table, weak: WeakCorrelation) -> str:
     """What m(n) rests on, in a word or two."""
     statuses = {table[order].status for order in weak.rests_on}
-    return "measured" if "measured" in statuses else "definite" if statuses == {"definite"} else "proved upper bounds"
+    if Status.MEASURED in statuses:
+        return "measured"
+    if Status.ASSUMED in statuses:
+        return "bounds under assumptions"
+    return "definite" if statuses == {Status.DEFINITE} else "proved upper bounds"
 
 
 def advice(m: Measurement) -> str:

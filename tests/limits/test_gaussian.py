@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import sys
-import time
 from contextlib import contextmanager
 from fractions import Fraction
 
@@ -15,6 +14,7 @@ from tensorprog.functions import erf, relu, sigmoid, sin, tanh
 from tensorprog.limits.evaluate import Evaluation
 from tensorprog.limits.gaussian import ScalarArgument, Space, UndecidedLimit, VectorArgument
 from tensorprog.limits.scalars import Equations, Expectation, Number, Product, Sum
+from tensorprog.readings.patience import now
 
 CORRELATED = np.array([[1.3, 0.6, -0.3], [0.6, 0.8, 0.2], [-0.3, 0.2, 1.1]])
 COVARIANCES = {"correlated": CORRELATED, "independent": np.diag([1.3, 0.8, 1.1]), "degenerate": np.ones((3, 3)) * 0.7}
@@ -203,7 +203,7 @@ def test_a_kink_differentiated_once_more_is_undecided():
 
 
 def test_a_deadline_in_the_past_is_noticed():
-    space = Space(Equations(), deadline=time.monotonic() - 1)
+    space = Space(Equations(), deadline=now() - 1)
     g = space.variable(space.gaussian(lambda one, other: space.equations.one))
     with pytest.raises(UndecidedLimit, match="patience"):
         space.expectation(space.product(g, g))
