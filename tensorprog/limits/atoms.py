@@ -7,7 +7,7 @@ derivatives. erf(z/√s) is a smoothed sign, the sign itself for s = 0: leaky re
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import sympy
@@ -20,6 +20,7 @@ from tensorprog.functions.kinked import LeakyRelu
 Widths = tuple[tuple[int, float], ...]
 """Pairs (argument j, s)."""
 
+LARGEST_LOGARITHM = 30.0  # of a constant factor that goes into a coefficient
 HYPERBOLIC = (sympy.sin, sympy.cos, sympy.sinh, sympy.cosh)
 
 
@@ -29,13 +30,17 @@ class _NotAtomic(Exception):
 
 @dataclass(frozen=True)
 class Atom:
-    """coefficient · Π_j z_j^{powers_j} · e^{exponent · z} · Π_bells e^{-z_j²/s} · Π_steps erf(z_j/√s)."""
+    """coefficient · e^{shift} · Π_j z_j^{powers_j} · e^{exponent · z} · Π_bells e^{-z_j²/s} · Π_steps erf(z_j/√s).
+
+    The shift holds what the coefficient has no range for, as in e^{-400(z-1)²}; it is 0 for most.
+    """
 
     coefficient: complex
     powers: tuple[int, ...]
     exponent: tuple[complex, ...]
     bells: Widths = ()
     steps: Widths = ()
+    shift: float = 0.0
 
     def __mul__(self, other: Atom) -> Atom:
         return Atom(
@@ -44,7 +49,13 @@ class Atom:
             tuple(a + b for a, b in zip(self.exponent, other.exponent, strict=True)),
             tuple(sorted(self.bells + other.bells)),
             tuple(sorted(self.steps + other.steps)),
+            self.shift + other.shift,
         )
+
+    @property
+    def unit(self) -> Atom:
+        """The same with coefficient 1."""
+        return replace(self, coefficient=1)
 
     def placed(self, arguments: tuple[int, ...], size: int) -> Atom:
         """The same atom as a function of `size` coordinates; argument j is the coordinate arguments[j]."""
@@ -53,7 +64,7 @@ class Atom:
             powers[i] += n
             exponent[i] += a
         bells, steps = (tuple(sorted((arguments[j], s) for j, s in w)) for w in (self.bells, self.steps))
-        return Atom(self.coefficient, tuple(powers), tuple(exponent), bells, steps)
+        return Atom(self.coefficient, tuple(powers), tuple(exponent), bells, steps, self.shift)
 
 
 def constant_atom(value: complex, size: int) -> Atom:
@@ -108,13 +119,13 @@ class _Reader:
 
     def factor(self, factor: sympy.Expr) -> list[Atom]:
         size = len(self.symbols)
+        if isinstance(factor, sympy.exp):
+            return [self.exponential(factor.args[0])]
         if not factor.free_symbols:
             return [constant_atom(complex(factor.evalf(25)), size)]
         if factor in self.symbols:
             i = self.symbols.index(factor)
             return [Atom(1, tuple(int(j == i) for j in range(size)), (0j,) * size)]
-        if isinstance(factor, sympy.exp):
-            return [self.exponential(factor.args[0])]
         if isinstance(factor, HYPERBOLIC):
             return list(self.sum(factor.rewrite(sympy.exp)))
         if isinstance(factor, sympy.erf):
@@ -140,6 +151,8 @@ class _Reader:
             elif power == 1:
                 slope = complex(coefficient.evalf(25))
                 result *= Atom(1, (0,) * size, tuple(slope * (j == i) for j in range(size)))
+            elif abs(constant := float(term.evalf(25))) > LARGEST_LOGARITHM:
+                result *= replace(constant_atom(1, size), shift=constant)
             else:
                 result *= constant_atom(complex(sympy.exp(term).evalf(25)), size)
         return result

@@ -7,6 +7,7 @@ elsewhere; more are orthant probabilities without a formula.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from math import pi, prod, sqrt
 
@@ -39,10 +40,9 @@ def terms_of(factors: tuple[Factor, ...], size: int, centred: bool) -> tuple[Ato
         for atom, coefficient in total.items():
             for other in found:
                 made = atom * other
-                unit = Atom(1, made.powers, made.exponent, made.bells, made.steps)
-                product[unit] = product.get(unit, 0) + coefficient * made.coefficient
+                product[made.unit] = product.get(made.unit, 0) + coefficient * made.coefficient
         total = {atom: c for atom, c in product.items() if c}
-    result = tuple(Atom(c, a.powers, a.exponent, a.bells, a.steps) for a, c in total.items())
+    result = tuple(replace(atom, coefficient=c) for atom, c in total.items())
     return result if all(_is_known(atom, centred) for atom in result) else None
 
 
@@ -82,9 +82,11 @@ def _average(atom: Atom, law: Law) -> Sized:
         twice = 2 if any(a.imag for a in atom.exponent) else 1
         coefficient = atom.coefficient * twice
         logarithm, tilted = law.tilted(atom.exponent)
-        factor = factor * np.exp(logarithm)
-        precision = 1 + np.abs(logarithm)
+        factor = factor * np.exp(logarithm + atom.shift)
+        precision = 1 + np.abs(logarithm) + abs(atom.shift)
         law = tilted if any(atom.powers) or atom.steps else law
+    elif atom.shift:
+        factor, precision = factor * np.exp(atom.shift), precision + abs(atom.shift)
     plain = not any(atom.powers) and not atom.steps
     value, size = (np.ones(()), np.ones(())) if plain else law.average(atom.powers, atom.steps)
     factor = factor * coefficient
@@ -96,7 +98,7 @@ def _opposite_waves(terms: Sequence[Atom], law: Law) -> tuple[Array, Array] | No
     kept = [atom for atom in terms if not _is_conjugate(atom)]
     if law.mean is not None or len(kept) != 2 or kept[0].coefficient != -kept[1].coefficient:
         return None
-    if any(any(a.powers) or a.steps or a.bells or any(e.real for e in a.exponent) for a in kept):
+    if any(any(a.powers) or a.steps or a.bells or a.shift or any(e.real for e in a.exponent) for a in kept):
         return None
     first, second = kept
     if not any(first.exponent) or not any(second.exponent):

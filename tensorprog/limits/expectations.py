@@ -5,11 +5,10 @@ Kinked functions are differentiated almost everywhere: the point mass of relu'' 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 from math import prod
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,18 +18,17 @@ from tensorprog.functions.base import Array
 from tensorprog.limits.atoms import Atom
 from tensorprog.limits.closed import EPS, closed_form, terms_of
 from tensorprog.limits.factors import Factor, check, kinks, product, vanishes
+from tensorprog.limits.integrals import CLOSED, METHODS, QUADRATURE, SAMPLING, Entries, Part, Parts, integrate
 from tensorprog.limits.law import Law
-from tensorprog.limits.panels import panels
-from tensorprog.limits.roots import root
-from tensorprog.limits.sampling import SCRAMBLINGS, Memory, quasi_monte_carlo, standard_errors
-from tensorprog.limits.trapezoid import blocks, resolved, spreads, trapezoid
+from tensorprog.limits.sampling import SCRAMBLINGS, Memory, standard_errors
+from tensorprog.limits.trapezoid import blocks
 
-CLOSED, QUADRATURE, SAMPLING = METHODS = ("closed form", "quadrature", "quasi-Monte Carlo")
+__all__ = ["CLOSED", "METHODS", "QUADRATURE", "SAMPLING", "Expectation", "average", "expectation"]
 BLOCK = 2**15
 NEGATIVE = 1e-12
 LARGE = 1e140
-Entries = dict[tuple[int, int], Array]
-"""Covariances of coordinates (i, j), i ≤ j."""
+CANCELLED = 1e-10
+GAIN = 0.1
 
 
 @dataclass(frozen=True)
@@ -96,10 +94,13 @@ def average(
     points: int = 2**14,
     memory: Memory | None = None,
     method: str | None = None,
+    errors: Mapping[tuple[int, int], npt.ArrayLike] | None = None,
 ) -> Expectation:
     """`expectation` by entries (i, j), i ≤ j, of the covariance, and of the mean; `shape` is theirs when broadcast.
 
     A closed form reads them as they are: what depends on the rows of a matrix only is computed once for a row.
+    `errors` of entries (i, i) are absolute: a variance that is negative within its error counts as 0. They enter no
+    stated error; those of other entries are not read.
     """
     if means is not None and not any(x.any() for x in means):
         means = None
@@ -114,14 +115,17 @@ def average(
     pairs = combinations_with_replacement(range(len(used)), 2)
     read = {(i, j): np.atleast_1d(entries[used[i], used[j]]) for i, j in pairs}
     centres = None if means is None else [np.atleast_1d(means[i]) for i in used]
-    read = _checked(read, centres, bool(kinks(renamed, len(used))))
+    known = {} if errors is None else {n: np.asarray(errors.get((i, i), 0.0)) for n, i in enumerate(used)}
+    read = _checked(read, centres, bool(kinks(renamed, len(used))), known)
     part = task.run(read, centres, shape or (1,))
     deviations = None if part.deviations is None else part.deviations.reshape(*shape, SCRAMBLINGS)
     return Expectation(part.value.reshape(shape), part.error.reshape(shape), METHODS[part.rank], deviations)
 
 
-def _checked(entries: Entries, centres: Sequence[Array] | None, kinked: bool) -> Entries:
-    """Numbers that can be computed with; variances that are negative by rounding become 0."""
+def _checked(
+    entries: Entries, centres: Sequence[Array] | None, kinked: bool, errors: Mapping[int, Array]
+) -> dict[tuple[int, int], Array]:
+    """Numbers that can be computed with; variances that are negative within their errors become 0."""
     sizes = [max(float(x.max(initial=0)), -float(x.min(initial=0))) for x in (*entries.values(), *(centres or ()))]
     if not all(size < LARGE for size in sizes):
         raise DataError(f"a covariance or mean has entries that are not finite, or not below {LARGE:g}")
@@ -130,37 +134,14 @@ def _checked(entries: Entries, centres: Sequence[Array] | None, kinked: bool) ->
         if i != j:
             continue
         if (value < 0).any():
-            if value.min() < -NEGATIVE * max(sizes):
-                raise DataError(f"coordinate {i} has the variance {value.min():.3g}; variances are not negative")
+            beyond = value + np.maximum(NEGATIVE * max(sizes), errors.get(i, np.zeros(())))
+            if (beyond < 0).any():
+                worst = float(np.broadcast_to(value, beyond.shape)[beyond < 0].min())
+                raise DataError(f"coordinate {i} has the variance {worst:.3g}; variances are not negative")
             result[i, i] = np.maximum(value, 0)
         if kinked and ((value > 0) & (value < 1 / LARGE)).any():
             raise DataError(f"coordinate {i} has a variance below {1 / LARGE:g}, not 0; scale the arguments of kinks")
     return result
-
-
-@dataclass
-class _Part:
-    """Values, errors but for sampling, the number of the method, and deviations of scramblings."""
-
-    value: Array
-    error: Array
-    rank: int = 0
-    deviations: Array | None = None
-
-
-class _Parts(_Part):
-    """A part of this many elements that is filled by parts."""
-
-    def __init__(self, count: int) -> None:
-        super().__init__(np.empty(count), np.empty(count))
-
-    def put(self, some: Any, part: _Part) -> None:
-        self.value[some], self.error[some] = part.value, part.error
-        self.rank = max(self.rank, part.rank)
-        if part.deviations is not None:
-            if self.deviations is None:
-                self.deviations = np.zeros((len(self.value), SCRAMBLINGS))
-            self.deviations[some] = part.deviations
 
 
 @dataclass(frozen=True)
@@ -174,12 +155,12 @@ class _Task:
     method: str | None
     memory: Memory
 
-    def run(self, entries: Entries, means: Sequence[Array] | None, shape: tuple[int, ...]) -> _Part:
+    def run(self, entries: Entries, means: Sequence[Array] | None, shape: tuple[int, ...]) -> Part:
         """All elements: in the shapes they come in where a closed form is known, otherwise in flat blocks."""
         varying = all(entries[i, i].all() for i in range(self.size))
         if varying and (terms := self.terms()) is not None:
             return self.close(terms, entries, means, shape)
-        whole = _Parts(prod(shape))
+        whole = Parts(prod(shape))
         flat = {pair: np.broadcast_to(x, shape).reshape(-1) for pair, x in entries.items()}
         centres = None if means is None else np.stack([np.broadcast_to(x, shape).reshape(-1) for x in means], axis=-1)
         for some in blocks(prod(shape), BLOCK):
@@ -187,12 +168,12 @@ class _Task:
             whole.put(some, self.apart(here, None if centres is None else centres[some]))
         return whole
 
-    def apart(self, entries: Entries, means: Array | None) -> _Part:
+    def apart(self, entries: Entries, means: Array | None) -> Part:
         """Elements with constant coordinates apart from the others."""
         variances = [entries[i, i] for i in range(self.size)]
         if all(v.all() for v in variances):
             return self.vary(entries, means)
-        whole = _Parts(len(entries[0, 0]))
+        whole = Parts(len(entries[0, 0]))
         constant = np.stack([v == 0 for v in variances], -1)
         for pattern in np.unique(constant, axis=0):
             some = (constant == pattern).all(-1)
@@ -201,7 +182,7 @@ class _Task:
             whole.put(some, self.fix(part, here, set(np.flatnonzero(pattern).tolist())))
         return whole
 
-    def fix(self, entries: Entries, means: Array | None, fixed: set[int]) -> _Part:
+    def fix(self, entries: Entries, means: Array | None, fixed: set[int]) -> Part:
         """With factors of fixed coordinates taken at the mean, and the others averaged."""
         count = len(entries[0, 0])
         centres = np.zeros((count, self.size)) if means is None else means
@@ -209,9 +190,9 @@ class _Task:
         constant = np.broadcast_to(product(known, list(centres.T)), (count,))
         left = [f for f in self.factors if not fixed.issuperset(f[2])]
         if not left:
-            return _Part(constant, EPS * len(known) * np.abs(constant))
+            return Part(constant, EPS * len(known) * np.abs(constant))
         if self.centred and vanishes(left):
-            return _Part(np.zeros(count), np.zeros(count))
+            return Part(np.zeros(count), np.zeros(count))
         used = sorted({i for f in left for i in f[2]})
         renamed = [(f, order, tuple(used.index(i) for i in arguments)) for f, order, arguments in left]
         part = {(used.index(i), used.index(j)): x for (i, j), x in entries.items() if i in used and j in used}
@@ -219,9 +200,9 @@ class _Task:
         found = task.vary(part, None if means is None else means[:, used])
         value, error = constant * found.value, np.abs(constant) * found.error
         deviations = None if found.deviations is None else constant[:, None] * found.deviations
-        return _Part(value, error + EPS * len(known) * np.abs(value), found.rank, deviations)
+        return Part(value, error + EPS * len(known) * np.abs(value), found.rank, deviations)
 
-    def vary(self, entries: Entries, means: Array | None) -> _Part:
+    def vary(self, entries: Entries, means: Array | None) -> Part:
         """By the first method that knows these factors."""
         if (terms := self.terms()) is None:
             return self.integrate(entries, means)
@@ -239,7 +220,7 @@ class _Task:
 
     def close(
         self, terms: tuple[Atom, ...], entries: Entries, means: Sequence[Array] | None, shape: tuple[int, ...]
-    ) -> _Part:
+    ) -> Part:
         mean = None if means is None else dict(enumerate(means))
         with np.errstate(over="ignore", invalid="ignore"):
             value, error = closed_form(terms, Law(range(self.size), lambda i, j: entries[i, j], mean))
@@ -248,39 +229,24 @@ class _Task:
                 np.nan_to_num(value, nan=np.inf, posinf=np.inf),
                 np.nan_to_num(error, nan=np.inf, posinf=np.inf),
             )
-        return _Part(np.broadcast_to(value, shape), np.broadcast_to(error, shape))
+        part = Part(np.broadcast_to(value, shape), np.broadcast_to(error, shape))
+        lost = np.isfinite(part.error) & (part.error > CANCELLED * np.abs(part.value))
+        if self.method is None and self.size <= 2 and lost.any():
+            return self.recovered(part, lost, entries, means)
+        return part
 
-    def integrate(self, entries: Entries, means: Array | None) -> _Part:
-        """By quadrature or sampling, elements of one rank and of standard deviations within one octave at a time."""
-        count = len(entries[0, 0])
-        covariance = np.empty((count, self.size, self.size))
-        for (i, j), x in entries.items():
-            covariance[:, i, j] = covariance[:, j, i] = x
-        centres = np.zeros((count, self.size)) if means is None else means
-        roots = root(covariance)
-        whole = _Parts(count)
-        octaves = np.ceil(np.log2(np.maximum(spreads(roots), 1)))
-        kinds = np.column_stack([octaves, roots.any(1)])
-        for kind in np.unique(kinds, axis=0):
-            some, pattern = (kinds == kind).all(-1), kind[1:] > 0
-            rule = self.rule(int(pattern.sum()), int(kind[0]))
-            whole.put(some, rule(self.factors, centres[some], roots[some][:, :, pattern]))
-        return whole
+    def recovered(self, part: Part, lost: Array, entries: Entries, means: Sequence[Array] | None) -> Part:
+        """With digits that terms of both signs have cancelled, by quadrature where it keeps more."""
+        some = {pair: np.broadcast_to(x, lost.shape)[lost] for pair, x in entries.items()}
+        centres = None if means is None else np.stack([np.broadcast_to(x, lost.shape)[lost] for x in means], axis=-1)
+        value, error = part.value.copy(), part.error.copy()
+        found = self.integrate(some, centres)
+        kept = found.error < GAIN * error[lost]
+        value[lost], error[lost] = np.where(kept, found.value, value[lost]), np.where(kept, found.error, error[lost])
+        return Part(value, error, int(kept.any() and found.rank))
 
-    def rule(self, dimension: int, octave: int) -> Callable[[Sequence[Factor], Array, Array], _Part]:
-        """The rule for this many independent Gaussians."""
-        kinked = bool(kinks(self.factors, self.size))
-        possible = dimension <= (2 if kinked else 3)
-        if self.method == QUADRATURE and not possible:
-            raise ExpressionError(f"no quadrature in {dimension} dimensions for the average of {_shown(self.factors)}")
-        if self.method == QUADRATURE or (self.method is None and possible and (kinked or resolved(octave, dimension))):
-            quadrature = panels if kinked else trapezoid
-            return lambda factors, mean, root: _Part(*quadrature(factors, mean, root), 1)
-        return self.sample
-
-    def sample(self, factors: Sequence[Factor], mean: Array, root: Array) -> _Part:
-        value, error, deviations = quasi_monte_carlo(factors, mean, root, self.points, self.memory)
-        return _Part(value, error, 2, deviations)
+    def integrate(self, entries: Entries, means: Array | None) -> Part:
+        return integrate(self.factors, self.size, entries, means, self.points, self.method, self.memory)
 
 
 def _shown(factors: Sequence[Factor]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from itertools import combinations
 from math import prod
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from tensorprog.errors import ExpressionError
 from tensorprog.functions import Function
-from tensorprog.functions.base import Array, Order
+from tensorprog.functions.base import Array, Line, Order
 
 Factor = tuple[Function, Order, tuple[int, ...]]
 """A function, the order of its partial derivative, and the coordinates it is taken at."""
@@ -45,17 +46,28 @@ def product(factors: Sequence[Factor], z: Sequence[Array]) -> Array:
     return result
 
 
-def kinks(factors: Sequence[Factor], size: int) -> list[tuple[int, ...]]:
-    """Linear forms c with a kink at c · z = 0: each argument of a kinked function, and differences of two of them."""
-    forms: set[tuple[int, ...]] = set()
+def kinks(factors: Sequence[Factor], size: int) -> list[tuple[tuple[float, ...], float]]:
+    """Lines (c, b) with a kink at c · z = b, as functions tell them.
+
+    Of a function that does not: where one of its arguments is 0, and where two are equal.
+    """
+    found: set[tuple[tuple[float, ...], float]] = set()
     for function, _, arguments in factors:
         if function.smoothness is None:
             continue
-        for i in arguments:
-            forms.add(tuple(int(j == i) for j in range(size)))
-        for i, k in combinations(sorted(set(arguments)), 2):
-            forms.add(tuple(int(j == i) - int(j == k) for j in range(size)))
-    return sorted(forms)
+        for c, b in function.lines or _suspected(function.arity):
+            form = [0.0] * size
+            for i, slope in zip(arguments, c, strict=True):
+                form[i] += float(slope)
+            if any(form):
+                found.add((tuple(form), float(b)))
+    return sorted(found)
+
+
+def _suspected(arity: int) -> list[Line]:
+    one = [tuple(Fraction(j == i) for j in range(arity)) for i in range(arity)]
+    two = [tuple(x - y for x, y in zip(one[i], one[k], strict=True)) for i, k in combinations(range(arity), 2)]
+    return [(c, Fraction(0)) for c in (*one, *two)]
 
 
 def check(factors: Sequence[Factor], size: int) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from tensorprog.functions.base import Array
 from tensorprog.limits.factors import Factor, kinks, product
 from tensorprog.limits.law import quotient
-from tensorprog.limits.trapezoid import BLOCK, EPS, SAFETY, TOLERANCE, blocks, reach, spread
+from tensorprog.limits.trapezoid import BLOCK, EPS, SAFETY, TOLERANCE, blocks, reach
 
 POINTS = 16
 PANEL = 3.0
@@ -24,14 +24,18 @@ HALVINGS = 2
 MOST = 8.0
 
 
-def panels(factors: Sequence[Factor], mean: Array, root: Array) -> tuple[Array, Array]:
-    """E Π_f ∂ψ_f(m + L w) and its error, for means (elements, k) and roots L (elements, k, r), r = 1 or 2."""
+def panels(factors: Sequence[Factor], mean: Array, root: Array, octave: float) -> tuple[Array, Array, Array]:
+    """E Π_f ∂ψ_f(m + L w), its error, and E |Π_f ∂ψ_f|, for means (elements, k) and roots L (elements, k, r), r ≤ 2.
+
+    2^octave is the largest standard deviation in units of the scale of the functions.
+    """
     radius = reach(factors, mean, root)
-    forms = np.array(kinks(factors, mean.shape[-1]), dtype=float)
-    offsets, slopes = mean @ forms.T, np.einsum("ci,eij->ecj", forms, root)
+    lines = kinks(factors, mean.shape[-1])
+    forms, places = np.array([c for c, _ in lines]), np.array([b for _, b in lines])
+    offsets, slopes = mean @ forms.T - places, np.einsum("ci,eij->ecj", forms, root)
     smooth = any(function.smoothness is None for function, _, _ in factors)
-    count = ceil(2 * radius / PANEL * (min(max(1.0, spread(root)), MOST) if smooth else 1))
-    value, error = np.zeros(len(mean)), np.full(len(mean), np.inf)
+    count = ceil(2 * radius / PANEL * (min(2.0**octave, MOST) if smooth else 1))
+    value, error, size = np.zeros(len(mean)), np.full(len(mean), np.inf), np.zeros(len(mean))
     before, left = np.full(len(mean), np.inf), np.arange(len(mean))
     for halving in range(HALVINGS + 1):
         grids = tuple(
@@ -39,10 +43,10 @@ def panels(factors: Sequence[Factor], mean: Array, root: Array) -> tuple[Array, 
         )
         now, scale = _sums(factors, mean[left], root[left], (offsets[left], slopes[left]), grids)
         change = np.abs(now - before)
-        value[left], error[left] = now, SAFETY * change + 8 * EPS * scale
+        value[left], error[left], size[left] = now, SAFETY * change + 8 * EPS * scale, scale
         going_on = ~(change <= TOLERANCE * scale)
         left, before = left[going_on], now[going_on]
-    return value, error
+    return value, error, size
 
 
 def _sums(

@@ -4,7 +4,7 @@ On the whole line its error falls like e^{-2πa/h}, a the distance of the neares
 Review 56, 2014, theorem 5.1). The step shrinks by √2 until two results agree; four times their difference is
 the error, and it is infinite where the nodes allowed are too few for two steps.
 
-Known limits: an integrand much narrower than 1/σ (σ the largest standard deviation) can be missed by both steps.
+Known limits: an integrand much narrower than it is said to be can be missed by both steps.
 """
 
 from __future__ import annotations
@@ -31,24 +31,27 @@ MOST_NODES = 2**21
 PROBED = 32
 
 
-def trapezoid(factors: Sequence[Factor], mean: Array, root: Array) -> tuple[Array, Array]:
-    """E Π_f ∂ψ_f(m + L w) and its error, for means (elements, k) and roots L (elements, k, r), r ≤ 3."""
+def trapezoid(factors: Sequence[Factor], mean: Array, root: Array, octave: float) -> tuple[Array, Array, Array]:
+    """E Π_f ∂ψ_f(m + L w), its error, and E |Π_f ∂ψ_f|, for means (elements, k) and roots L (elements, k, r), r ≤ 3.
+
+    2^octave is the largest standard deviation in units of the scale of the functions.
+    """
     radius = reach(factors, mean, root)
     half = parity(factors) == 1 and not mean.any()
     dimension = root.shape[-1]
     finest = 2 * radius / (MOST_NODES ** (1 / dimension) - 1)
-    step = max(min(WIDEST, 1 / max(spread(root), 1e-3)), finest)
-    value, error = np.zeros(len(mean)), np.full(len(mean), np.inf)
+    step = max(min(WIDEST, 2.0**-octave), finest)
+    value, error, size = np.zeros(len(mean)), np.full(len(mean), np.inf), np.zeros(len(mean))
     before, _ = _sums(factors, mean, root, _nodes(radius, step, dimension, half))
     left = np.arange(len(mean))
     while left.size and step >= finest * sqrt(2):
         step /= sqrt(2)
         now, scale = _sums(factors, mean[left], root[left], _nodes(radius, step, dimension, half))
         change = np.abs(now - before)
-        value[left], error[left] = now, SAFETY * change + 8 * EPS * scale
+        value[left], error[left], size[left] = now, SAFETY * change + 8 * EPS * scale, scale
         going_on = ~(change <= TOLERANCE * scale)
         left, before = left[going_on], now[going_on]
-    return value, error
+    return value, error, size
 
 
 def spread(root: Array) -> float:
@@ -61,7 +64,7 @@ def spreads(root: Array) -> Array:
     return np.asarray(np.sqrt((root**2).sum(-1).max(-1, initial=0)))
 
 
-def resolved(octave: int, dimension: int) -> bool:
+def resolved(octave: float, dimension: int) -> bool:
     """Whether the nodes suffice for functions of unit scale at standard deviations up to 2^octave."""
     step = min(WIDEST, 2.0**-octave)
     return bool((2 * NEAREST * 2 / step) ** dimension <= MOST_NODES)

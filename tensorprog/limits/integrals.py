@@ -1,0 +1,192 @@
+"""Averages by quadrature or sampling: which rule takes which elements, in an order that no exchange of inputs changes.
+
+Up to two independent Gaussians the cheap rules come first, and what they leave, thin or wide, goes to `adaptive`; from
+three on it is the trapezoidal rule, and sampling where that does not resolve the factors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count as numbers
+from typing import Any
+
+import numpy as np
+
+from tensorprog.errors import ExpressionError
+from tensorprog.functions.base import Array
+from tensorprog.functions.custom import Expression
+from tensorprog.limits.adaptive import adaptive
+from tensorprog.limits.factors import Factor, kinks
+from tensorprog.limits.meshes import Mesh, mesh
+from tensorprog.limits.panels import panels
+from tensorprog.limits.roots import root
+from tensorprog.limits.sampling import SCRAMBLINGS, Memory, quasi_monte_carlo, standard_errors
+from tensorprog.limits.trapezoid import EPS, resolved, trapezoid
+
+CLOSED, QUADRATURE, SAMPLING = METHODS = ("closed form", "quadrature", "quasi-Monte Carlo")
+Entries = Mapping[tuple[int, int], Array]
+"""Covariances of coordinates (i, j), i ≤ j."""
+WIDTHS = 4
+"""Widths of a Gaussian are told apart by this part of an octave."""
+FAILED = 1e-10
+COARSE = 1e-6
+CHEAP = {1: 5.0, 2: 3.0}
+"""Octaves that the trapezoid takes, by dimensions; panels, where factors are smooth beside kinks, take 1."""
+
+
+@dataclass
+class Part:
+    """Values, errors but for sampling, the number of the method, and deviations of scramblings."""
+
+    value: Array
+    error: Array
+    rank: int = 0
+    deviations: Array | None = None
+
+
+class Parts(Part):
+    """A part of this many elements that is filled by parts."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(np.empty(count), np.empty(count))
+
+    def put(self, some: Any, part: Part) -> None:
+        self.value[some], self.error[some] = part.value, part.error
+        self.rank = max(self.rank, part.rank)
+        if self.deviations is not None:
+            self.deviations[some] = 0 if part.deviations is None else part.deviations
+        elif part.deviations is not None:
+            self.deviations = np.zeros((len(self.value), SCRAMBLINGS))
+            self.deviations[some] = part.deviations
+
+
+def integrate(
+    factors: Sequence[Factor],
+    size: int,
+    entries: Entries,
+    means: Array | None,
+    points: int,
+    method: str | None,
+    memory: Memory,
+) -> Part:
+    """Elements of one order of coordinates, one rank and nearly one width at a time."""
+    count = len(entries[0, 0])
+    covariance = np.empty((count, size, size))
+    for (i, j), x in entries.items():
+        covariance[:, i, j] = covariance[:, j, i] = x
+    centres = np.zeros((count, size)) if means is None else means
+    whole = Parts(count)
+    orders = _canonical(factors, covariance, centres)
+    for order in np.unique(orders, axis=0):
+        some = (orders == order).all(1)
+        place = {int(old): new for new, old in enumerate(order)}
+        placed = sorted(
+            ((f, k, tuple(place[i] for i in arguments)) for f, k, arguments in factors),
+            key=lambda factor: (factor[0].spec, factor[1], factor[2]),
+        )
+        rules = _Rules(placed, size, points, method, memory)
+        whole.put(some, rules(covariance[some][:, order[:, None], order], centres[some][:, order]))
+    return whole
+
+
+def _canonical(factors: Sequence[Factor], covariance: Array, centres: Array) -> Array:
+    """(elements, k): coordinates by variance, mean, size of covariances, and by their factors where these are equal."""
+    size = covariance.shape[1]
+    if size == 1:
+        return np.zeros((len(covariance), 1), dtype=int)
+    roles = [sorted((f.spec, order, a.index(i)) for f, order, a in factors if i in a) for i in range(size)]
+    ranks = {str(role): n for role, n in zip(sorted(roles, key=str), numbers(), strict=False)}
+    rank = np.broadcast_to([ranks[str(role)] for role in roles], centres.shape)
+    variance = np.diagonal(covariance, axis1=1, axis2=2)
+    others = np.sort(covariance, axis=2).sum(2) if size > 2 else np.zeros_like(variance)
+    return np.asarray(np.lexsort((rank, others, centres, variance), axis=-1))
+
+
+@dataclass(frozen=True)
+class _Rules:
+    """Factors over coordinates in their canonical order."""
+
+    factors: Sequence[Factor]
+    size: int
+    points: int
+    method: str | None
+    memory: Memory
+
+    def __call__(self, covariance: Array, centres: Array) -> Part:
+        roots = root(covariance)
+        scales = [1 / min(1.0, 2 * x.thinnest) if x else 1.0 for x in self.meshes()]
+        steep = [max(s for s, f in zip(scales, self.factors, strict=True) if i in f[2]) for i in range(self.size)]
+        width = (np.sqrt((roots**2).sum(-1)) * steep).max(1)
+        octaves = np.ceil(WIDTHS * np.log2(np.maximum(width, 1))) / WIDTHS
+        kinds = np.column_stack([octaves, roots.any(1)])
+        whole = Parts(len(covariance))
+        for kind in np.unique(kinds, axis=0):
+            some, pattern = (kinds == kind).all(-1), kind[1:] > 0
+            whole.put(some, self.rule(centres[some], roots[some][:, :, pattern], float(kind[0])))
+        return whole
+
+    def meshes(self) -> list[Mesh | None]:
+        """Of factors that may be steep: the functions of the catalogue are not."""
+        return [mesh(f, order) if isinstance(f, Expression) and f.arity == 1 else None for f, order, _ in self.factors]
+
+    def rounded(self, value: Array, error: Array, scale: Array) -> Part:
+        """With the rounding of arguments at which factors are steep in the error."""
+        condition = max((x.condition for x in self.meshes() if x), default=1.0)
+        return Part(value, error + (4 * EPS * condition * scale if condition > 4 else 0), 1)
+
+    def rule(self, mean: Array, root: Array, octave: float) -> Part:
+        """By the rules for this many independent Gaussians, the next where one fails."""
+        dimension = root.shape[-1]
+        kinked = bool(kinks(self.factors, self.size))
+        possible = dimension <= (2 if kinked else 3)
+        if self.method == SAMPLING:
+            return self.sample(mean, root)
+        if self.method == QUADRATURE and not possible:
+            names = " · ".join(f"{f.spec}{order}" for f, order, _ in self.factors)
+            raise ExpressionError(f"no quadrature in {dimension} dimensions for the average of {names}")
+        if not possible or (dimension > 2 and self.method is None and not resolved(octave, dimension)):
+            return self.sample(mean, root)
+        smooth = any(f.smoothness is None for f, _, _ in self.factors)
+        limit = (1.0 if smooth else np.inf) if kinked else CHEAP.get(dimension, np.inf)
+        fits = dimension <= 2 and all(f.smoothness is None or f.arity == 1 for f, _, _ in self.factors)
+        if fits and octave > limit:
+            return self.adapted(mean, root)
+        value, error, scale = (panels if kinked else trapezoid)(self.factors, mean, root, octave)
+        whole, cheap = Parts(len(mean)), self.rounded(value, error, scale)
+        whole.put(slice(None), cheap)
+        left = ~((error <= (FAILED if fits else COARSE) * scale) & (scale > 0))
+        if left.any() and fits:
+            whole.put(
+                left, self.better(Part(cheap.value[left], cheap.error[left], 1), self.adapted(mean[left], root[left]))
+            )
+        elif left.any() and self.method is None:
+            whole.put(
+                left, self.better(Part(cheap.value[left], cheap.error[left], 1), self.sample(mean[left], root[left]))
+            )
+        return whole
+
+    def better(self, one: Part, other: Part) -> Part:
+        """Of every element the value of the smaller error."""
+        whole = Parts(len(one.value))
+        more = other.error if other.deviations is None else other.error + standard_errors(other.deviations)
+        first = one.error < more
+        for some, part in ((first, one), (~first, other)):
+            if some.any():
+                deviations = None if part.deviations is None else part.deviations[some]
+                whole.put(some, Part(part.value[some], part.error[some], part.rank, deviations))
+        return whole
+
+    def adapted(self, mean: Array, root: Array) -> Part:
+        part = self.rounded(*adaptive(self.factors, mean, root))
+        left = ~np.isfinite(part.error)
+        if self.method is not None or not left.any():
+            return part
+        whole = Parts(len(mean))
+        whole.put(slice(None), part)
+        whole.put(left, self.sample(mean[left], root[left]))
+        return whole
+
+    def sample(self, mean: Array, root: Array) -> Part:
+        value, error, deviations = quasi_monte_carlo(self.factors, mean, root, self.points, self.memory)
+        return Part(value, error, 2, deviations)
