@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from tensorprog.errors import OrderError, TrainingError
-from tensorprog.learning.study import Study, default_rate, median_errors, threshold
+from tensorprog.learning.study import Study, median_errors
+from tensorprog.learning.threshold import default_rate, threshold
 from tensorprog.passes.correlation import check_smoothness
 from tensorprog.passes.learning import deviations, expanded, mean_square
 from tensorprog.passes.recipe import Recipe
@@ -109,7 +110,7 @@ def study_of(
     targets = task.targets[:trained]
     if rate is None:
         found = threshold(program, task.data, Recipe.of(program, targets, steps, 1.0, **options))
-        rate = default_rate(found, options.get("loss", "squared"))
+        rate = default_rate(found)
     return Study(program, task.data, targets, {"learning_rate": rate, **options}, steps=steps, **sizes)
 
 

@@ -12,14 +12,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any, Literal, assert_never
 
 from tensorprog.exponents import UNBOUNDED_LOG, Exponent
 from tensorprog.functions import softplus
+from tensorprog.learning.course import Course, Decay
 from tensorprog.learning.trees import LARGEST, Tree, trees
 from tensorprog.passes.correlation import order_of
 from tensorprog.program import Apply, Program
-from tensorprog.readings import Table
+from tensorprog.readings import Entry, Table
 from tensorprog.readings.derive import Analysis
 
 Quantity = Literal["deviation", "moved F", "moved gradient", "moved Hessian"]
@@ -32,14 +33,14 @@ class Prediction:
     """The size of one quantity after `steps` steps at η n^ρ and external scale κ.
 
     law: n^e (log n)^l, or None where the terms grow with their order and the expansion says nothing. reasons: what
-    decides. status: "definite" where a definite correlation keeps the quantity from being smaller, for all learning
-    rates and targets but a set of measure zero, otherwise "upper bound".
+    decides. status: "definite" where a definite correlation, or weight decay, keeps the quantity from being smaller,
+    for all learning rates, decays and targets but a set of measure zero, otherwise "upper bound".
 
     Two arguments make it definite. One step is a power series in η with the terms C^{0,d}·C′^d: those of the leading
-    size cancel for finitely many η only. After s steps the terms of second order in η, at inputs x, x_i, x_j, are
-    η² C′_i C′_j {s² C^{0,2}(x; x_i, x_j) + s(s−1)/2 [C^{0,2}(x_i; x, x_j) + C^{0,2}(x_j; x, x_i)]} up to a factor; over
-    three inputs in the part of x these are an invertible image of the three C^{0,2}, so that not all are smaller. Moved
-    derivatives are −s η Σ_i C′_i C^{D,1}(x; x_i) at first order.
+    size cancel for finitely many η only. After s steps the terms of second order in η are combinations of C^{0,2} at
+    inputs x, x_i, x_j, and of what weight decay adds (`course`); where all inputs are trained on at every step, they
+    are an invertible image of the three C^{0,2}, so that not all are smaller. Moved derivatives are
+    −η Σ_i m_i C′_i C^{D,1}(x; x_i) at first order, m_i the steps that use x_i.
     """
 
     quantity: Quantity
@@ -86,6 +87,7 @@ def predict(
     quantity: Quantity = "deviation",
     bounded: bool = False,
     kinked: Exponent | None = None,
+    course: Course | None = None,
 ) -> Prediction:
     """The size of a quantity after so many steps.
 
@@ -95,15 +97,20 @@ def predict(
     steps, rho: s, and η → n^ρ η.
     bounded: whether the slopes C′ of the loss are bounded (logistic); otherwise they grow like F.
     kinked: for kinked activations, the size of the second-order remainder (`kink`).
+    course: batches, momentum and weight decay (`course`); by default all inputs of the table, neither of the others.
     """
     first = trees(table)
-    ntk = next((e.law for e in table if (e.D, e.d) == (0, 1)), None) or Exponent()
+    ntk = _law(table, 0, 1) or Exponent()
+    decay = None if course is None else course.decay
+    if decay is not None and (share := decay.at(rho, table.kappa)) > 0:
+        reason = f"weight decay multiplies the weights by a factor that grows like n^{share}"
+        return Prediction(quantity, steps, rho, table.kappa, None, "upper bound", (reason,))
     slopes = ZERO
     gap: Exponent | None = None
     found: _Largest | None = None
     for step in range(1, steps + 1):
         q = rho + slopes
-        found = _largest(_reached(first, step), q, kinked)
+        found = _with_decay(_largest(_reached(first, step), q, kinked, course), "deviation", table, rho, q, decay)
         carried = None if gap is None else gap + ntk.shift(q)
         gap = found.law if carried is None or found.law is None else max(found.law, carried)
         if gap is None:
@@ -116,14 +123,19 @@ def predict(
     terms, lowest = first, 2
     if quantity != "deviation" and gap is not None:
         terms, lowest = trees(table, QUANTITIES[quantity]), 1
-        whole = _largest(_reached(terms, steps), last, None)
+        whole = _with_decay(_largest(_reached(terms, steps), last, None, course), quantity, table, rho, last, decay)
         law, reasons, status = whole.law, whole.reasons, whole.status
         if quantity == "moved F":
             law = max(x for x in (ntk.shift(last), law) if x is not None)
             reasons, status = ("C^{0,1}",), "upper bound"
-    lasting = kinked is None and any(_keeps(tree, lowest, rho, law) for tree in terms)
+    lasting = kinked is None and any(_keeps(tree, lowest, rho, law, course, steps) for tree in terms)
+    lasting = lasting or (decay is not None and _decays(decay, quantity, table, rho, law))
     certain: Literal["definite", "upper bound"] = "definite" if lasting else status if steps == 1 else "upper bound"
     return Prediction(quantity, steps, rho, table.kappa, law, certain, reasons)
+
+
+def _law(table: Table, D: int, d: int) -> Exponent | None:
+    return next((e.law for e in table if (e.D, e.d) == (D, d)), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +145,7 @@ class _Largest:
     reasons: tuple[str, ...]
 
 
-def _largest(found: Sequence[Tree], q: Fraction, kinked: Exponent | None) -> _Largest:
+def _largest(found: Sequence[Tree], q: Fraction, kinked: Exponent | None, course: Course | None) -> _Largest:
     """The largest of the trees; None where those of the most edges exceed all others."""
     if kinked is not None:
         return _Largest(kinked.shift(2 * q), "upper bound", ("the kink, crossed by a finite step",))
@@ -145,14 +157,82 @@ def _largest(found: Sequence[Tree], q: Fraction, kinked: Exponent | None) -> _La
     if q > 0 and (not shorter or law > max(shorter)):
         return _Largest(None, "upper bound", ("terms grow with their order",))
     deciding = [tree for size, tree in sizes if size == law]
-    definite = all(tree.is_one_correlation and tree.entries[0].status == "definite" for tree in deciding)
+    definite = all(tree.is_one_correlation and _seen(tree.entries[0], course, 1) for tree in deciding)
     return _Largest(law, "definite" if definite else "upper bound", tuple(map(str, deciding)))
 
 
-def _keeps(tree: Tree, lowest: int, rho: Fraction, law: Exponent | None) -> bool:
+def _with_decay(
+    found: _Largest, quantity: Quantity, table: Table, rho: Fraction, q: Fraction, decay: Decay | None
+) -> _Largest:
+    """The largest of trees and of the terms in which weight decay contracts slots with θ (`course`), at n^ρ η."""
+    if decay is None or (law := _decayed(quantity, table, rho, q, decay)) is None:
+        return found
+    if found.law is None and q > 0:
+        return found
+    if found.law is None or law > found.law:
+        return _Largest(law, "upper bound", ("weight decay",))
+    if law == found.law:
+        return replace(found, status="upper bound", reasons=(*found.reasons, "weight decay"))
+    return found
+
+
+def _decayed(quantity: Quantity, table: Table, rho: Fraction, q: Fraction, decay: Decay) -> Exponent | None:
+    """A bound of the largest term with a slot in θ; None where every derivative of the second order vanishes."""
+    share = decay.at(rho, table.kappa)
+    output = _law(table, 0, 0) or Exponent(-table.kappa)
+    kernel = _law(table, 0, 1) or Exponent()
+    second = next((e for e in table if (e.D, e.d) == (2, 0)), None)
+    if second is not None and second.law is None and quantity != "moved F":
+        return None
+    match quantity:
+        case "deviation":
+            return max(output.shift(2 * share), kernel.shift(q + share))
+        case "moved F":
+            return output.shift(share)
+        case "moved gradient":
+            return Exponent(Fraction(kernel.power) / 2 + share, kernel.log / 2)
+        case "moved Hessian":
+            return None if second is None or second.law is None else second.law.shift(share)
+        case _:
+            assert_never(quantity)
+
+
+def _decays(decay: Decay, quantity: Quantity, table: Table, rho: Fraction, law: Exponent | None) -> bool:
+    """Whether weight decay alone keeps a quantity at this size: S has a limit that is not zero.
+
+    The gradient at x_i moves, along itself, by −η λ m S/‖∇F(x_i)‖ and what correlations bring, of lower order.
+    """
+    kernel = _law(table, 0, 1)
+    match quantity:
+        case "deviation":
+            return law is not None and law.log == 0 and law.power == decay.mixed(rho, table.kappa)
+        case "moved gradient":
+            if decay.stretched is None or kernel is None or law is None or law.log != 0 or kernel.log != 0:
+                return False
+            along = decay.stretched - Fraction(kernel.power) / 2
+            return law.power == along + rho + 2 * table.kappa and all(
+                tree.at(rho) < law for tree in trees(table, QUANTITIES[quantity])
+            )
+        case "moved F" | "moved Hessian":
+            return False
+        case _:
+            assert_never(quantity)
+
+
+def _seen(entry: Entry, course: Course | None, steps: int) -> bool:
+    """Whether an entry is definite, and all gradients in it are of inputs that so many steps use."""
+    used = course is None or all(course.uses(i, steps) for i in entry.points[1:])
+    return entry.status == "definite" and used
+
+
+def _keeps(tree: Tree, lowest: int, rho: Fraction, law: Exponent | None, course: Course | None, steps: int) -> bool:
     """Whether a tree is a definite correlation of the lowest order in η, of the size `law`: it cannot be cancelled."""
-    lone = tree.is_one_correlation and tree.edges == lowest and tree.entries[0].status == "definite"
-    return lone and tree.at(rho) == law
+    if not tree.is_one_correlation or tree.edges != lowest or tree.at(rho) != law:
+        return False
+    (entry,) = tree.entries
+    if not _seen(entry, course, steps):
+        return False
+    return course is None or lowest == 1 or steps == 1 or course.keeps(entry.points, steps)
 
 
 def _reached(found: Sequence[Tree], steps: int) -> list[Tree]:
@@ -160,13 +240,17 @@ def _reached(found: Sequence[Tree], steps: int) -> list[Tree]:
     return [tree for tree in found if steps > 1 or tree.is_one_correlation]
 
 
-def largest_rho(table: Table, *, relative: bool = False) -> Fraction | None:
+def largest_rho(table: Table, *, relative: bool = False, course: Course | None = None) -> Fraction | None:
     """The ρ below which the deviation after one step vanishes as n → ∞, or vanishes against F_lin's own change.
 
-    None when no order limits it.
+    With weight decay that is at most the ρ at which a step takes a share of θ that does not vanish. None when no order
+    limits it.
     """
     found = [tree for tree in _reached(trees(table), 1) if tree.edges > relative]
-    return min((-Fraction(tree.size.power) / (tree.edges - relative) for tree in found), default=None)
+    limits = [-Fraction(tree.size.power) / (tree.edges - relative) for tree in found]
+    if course is not None and course.decay is not None and _decayed("deviation", table, ZERO, ZERO, course.decay):
+        limits.append(-course.decay.at(ZERO, table.kappa))
+    return min(limits, default=None)
 
 
 def kink(program: Program) -> Exponent | None:

@@ -10,18 +10,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tensorprog.errors import ProgramError, TrainingError
+from tensorprog.errors import TrainingError
 from tensorprog.exponents import Exponent
+from tensorprog.learning.course import Course, course_of
 from tensorprog.learning.predictions import Prediction, Quantity, kink, predict, rescaled, written
 from tensorprog.limits.definite import derive
-from tensorprog.limits.kernels import kernel
 from tensorprog.passes.learning import deviations, motions
-from tensorprog.passes.losses import Squared, loss_of
+from tensorprog.passes.losses import loss_of
 from tensorprog.passes.recipe import Recipe
 from tensorprog.program import Program
 from tensorprog.readings import Table, all_orders, check_data
@@ -123,34 +124,14 @@ class Outcome:
         }
 
 
-@dataclass(frozen=True)
-class Threshold:
-    """Largest eigenvalue of the limit kernel Θ/|B| on a batch; gradient descent on ½(F − y)² needs η < 2/eigenvalue.
+def table_of(
+    program: Program, data: Array, patience: float, progress: bool = False, trained: int | None = None
+) -> Table:
+    """All orders of a table, at the trained inputs in turn (all that are traced by default).
 
-    Below, every direction of the linear model contracts; above, the leading one grows at each step, whatever the width.
+    Exponents are definite where limits can be taken in the patience given.
     """
-
-    eigenvalue: float | None
-    reason: str = ""
-
-    @property
-    def rate(self) -> float | None:
-        return None if self.eigenvalue is None else 2 / self.eigenvalue
-
-
-def threshold(program: Program, data: ArrayLike, recipe: Recipe) -> Threshold:
-    """From the limit of the kernel on the largest batch of a squared-error recipe."""
-    batch = max(recipe.batches, key=len)
-    try:
-        matrix = kernel(program, np.asarray(data, dtype=np.float64)[list(batch)]) / len(batch)
-    except ProgramError as error:
-        return Threshold(None, str(error))
-    return Threshold(float(np.linalg.eigvalsh(matrix)[-1]))
-
-
-def table_of(program: Program, data: Array, patience: float, progress: bool = False) -> Table:
-    """All orders of a table, at the traced inputs in turn; definite where limits can be taken in the patience given."""
-    inputs = len(program.outputs)
+    inputs = trained or len(program.outputs)
     points = [i % inputs for i in range(5)]
     orders = all_orders(program)
     given = data if patience else None
@@ -163,11 +144,14 @@ def settings(rhos: Sequence[Fraction], kappas: Sequence[Fraction]) -> list[tuple
     return list(dict.fromkeys([(zero, zero), *((r, zero) for r in rhos), *((zero, k) for k in kappas)]))
 
 
-def claims(table: Table, rho: Fraction) -> tuple[Claim, ...]:
+def claims(table: Table, rho: Fraction, course: Course | None = None) -> tuple[Claim, ...]:
     """Theorem 3.1 on the table at η n^ρ, and Theorem 3.2 on the table at η with its deviation n^ρ/m(n).
 
-    Theorem 3.1 is for η below a threshold, which η n^ρ exceeds at large n when ρ > 0: it says nothing there.
+    Theorem 3.1 is for η below a threshold, which η n^ρ exceeds at large n when ρ > 0: it says nothing there. Both are
+    for steps along the gradient of the loss: of weight decay and of momentum they say nothing.
     """
+    if course is not None and (course.decay is not None or course.momentum):
+        return ()
     found = []
     fixed = [] if rho > 0 else [("3.1", rescaled(table, rho).fixed, Fraction(0))]
     for theorem, weak, extra in (*fixed, ("3.2", table.exponential, rho)):
@@ -192,18 +176,25 @@ class Study:
         seed: int,
         margin: float,
         ways: Mapping[str, Any],
+        patience: float = 0.0,
     ) -> None:
         self.program, self.data, self.targets, self.options = program, data, targets, dict(options)
         self.steps, self.widths, self.samples, self.seed = steps, tuple(widths), samples, seed
         self.margin, self.ways = margin, dict(ways)
         self.kink = kink(program)
         self.bounded = loss_of(options.get("loss", "squared")).bounded
+        self.patience = patience
+
+    @cached_property
+    def course(self) -> Course:
+        """Batches, momentum and weight decay as predictions read them."""
+        return course_of(self.program, self.recipe(Fraction(0), Fraction(0)), self.data, self.patience)
 
     def recipe(self, rho: Fraction, kappa: Fraction, steps: int | None = None) -> Recipe:
         return Recipe.of(self.program, self.targets, steps or self.steps, rho=rho, kappa=kappa, **self.options)
 
     def predict(self, table: Table, rho: Fraction, steps: int, quantity: Quantity = "deviation") -> Prediction:
-        return predict(table, steps, rho, quantity=quantity, bounded=self.bounded, kinked=self.kink)
+        return predict(table, steps, rho, quantity=quantity, bounded=self.bounded, kinked=self.kink, course=self.course)
 
     def outcomes(self, table: Table, rho: Fraction, kappa: Fraction) -> list[Outcome]:
         """Deviations after one step and after all, and how far the gradient has moved by then."""
@@ -216,7 +207,7 @@ class Study:
             programs.append(motions(self.program, recipe, 1)[-1])
             predictions.append(self.predict(table, rho, self.steps, "moved gradient"))
         found = self.measured(programs, self.widths)
-        quoted = claims(table, rho) if self.kink is None else ()
+        quoted = claims(table, rho, self.course) if self.kink is None else ()
         return [
             self.judged(prediction, quoted if prediction.quantity == "deviation" else (), self.widths, samples)
             for prediction, samples in zip(predictions, found, strict=True)
@@ -229,7 +220,7 @@ class Study:
         largest = [np.max([found[s][i] for s in range(steps)], axis=0) for i in range(len(widths))]
         curves = [[float(np.median(found[s][i])) for s in range(steps)] for i in range(len(widths))]
         prediction = self.predict(table, zero, self.steps)
-        return self.judged(prediction, claims(table, zero), widths, largest), curves
+        return self.judged(prediction, claims(table, zero, self.course), widths, largest), curves
 
     def measured(self, programs: Sequence[Program], widths: Sequence[int]) -> list[list[Array]]:
         counts = None if self.samples is None else [self.samples] * len(programs)
@@ -268,14 +259,6 @@ def check_task(program: Program, data: ArrayLike, targets: ArrayLike) -> Array:
     if len(np.asarray(targets)) > len(program.outputs):
         raise TrainingError(f"{len(np.asarray(targets))} targets are given for {len(program.outputs)} traced inputs")
     return array
-
-
-def default_rate(found: Threshold, loss: object) -> float:
-    """Half of the threshold, in two digits; TrainingError where there is none."""
-    if not isinstance(loss_of(loss), Squared) or found.rate is None:
-        why = found.reason or "thresholds are known for the squared error"
-        raise TrainingError(f"no learning rate is given, and none can be chosen: {why}; give learning_rate")
-    return float(f"{found.rate / 2:.2g}")
 
 
 def _finite(value: float) -> float | None:

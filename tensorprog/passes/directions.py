@@ -1,7 +1,7 @@
-"""Directions in parameter space that a Taylor expansion moves along: gradients, and free ones.
+"""Directions in parameter space that a Taylor expansion moves along: gradients, the weights themselves, and free ones.
 
 A gradient direction adds a low-rank matrix to W, so its product with a vector is vectors times Moments and stays
-in the language. A free direction is an argument of the program.
+in the language; weight decay adds a multiple of W. A free direction is an argument of the program.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tensorprog.passes.gradient import Gradient, contract, outer_product, trainable, vector_scale
+from tensorprog.program import Parameter
 from tensorprog.program.builder import Builder, Value
 from tensorprog.program.types import ONE, Coefficient
 
@@ -65,3 +66,42 @@ class FreeDirection:
 
     def parameter(self, builder: Builder, name: str) -> Value:
         return builder.free(name) if trainable(builder.nodes, name) else None
+
+
+@dataclass(frozen=True)
+class DecayDirection:
+    """Moving every trainable parameter along n^(-c) times itself: what a step of weight decay takes away at η λ = 1."""
+
+    def matmul(self, builder: Builder, matrix: str, vector: Value, transpose: bool) -> Value:
+        if vector is None or not trainable(builder.nodes, matrix):
+            return None
+        return builder.scaled(decay_rate(builder, matrix), builder.matmul(matrix, vector, transpose))
+
+    def bilinear(self, builder: Builder, matrix: str, left: Value, vector: Value, transpose: bool) -> Value:
+        return builder.dot(left, self.matmul(builder, matrix, vector, transpose))
+
+    def parameter(self, builder: Builder, name: str) -> Value:
+        return builder.scaled(decay_rate(builder, name), name) if trainable(builder.nodes, name) else None
+
+
+@dataclass(frozen=True)
+class SumDirection:
+    """Moving along several directions at once, each times a coefficient."""
+
+    parts: tuple[tuple[Coefficient, Direction], ...]
+
+    def matmul(self, builder: Builder, matrix: str, vector: Value, transpose: bool) -> Value:
+        return builder.lincomb((c, part.matmul(builder, matrix, vector, transpose)) for c, part in self.parts)
+
+    def bilinear(self, builder: Builder, matrix: str, left: Value, vector: Value, transpose: bool) -> Value:
+        return builder.lincomb((c, part.bilinear(builder, matrix, left, vector, transpose)) for c, part in self.parts)
+
+    def parameter(self, builder: Builder, name: str) -> Value:
+        return builder.lincomb((c, part.parameter(builder, name)) for c, part in self.parts)
+
+
+def decay_rate(builder: Builder, name: str) -> Coefficient:
+    """n^(-c), by which the learning rate of a parameter, and so its decay, differs from η."""
+    node = builder.nodes[name]
+    assert isinstance(node, Parameter)
+    return Coefficient(power=-node.c)

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from tensorprog.errors import OrderError, TrainingError
 from tensorprog.passes.correlation import MAX_D, Order, check_smoothness, gradient_coefficient, squared, squared_norm
-from tensorprog.passes.directions import GradientDirection
+from tensorprog.passes.directions import DecayDirection, Direction, GradientDirection, SumDirection
 from tensorprog.passes.gradient import Gradient, Term, gradient
 from tensorprog.passes.recipe import Recipe
 from tensorprog.passes.replay import INITIAL, Weights, placed, replay
@@ -63,7 +63,9 @@ def linearised(program: Program, targets: ArrayLike, *, steps: int, learning_rat
 
 
 def expansion(program: Program, targets: ArrayLike, *, order: int, learning_rate: float, **options: Any) -> Program:
-    """F(θ_1)(x) to some order in the step: Σ_{k ≤ order} (−η)^k/k! ∇^k F · (∇L)^k, a sum of C^{0,k} with factors C′.
+    """F(θ_1)(x) to some order in the step: Σ_{k ≤ order} (−η)^k/k! ∇^k F · (∇L + λθ)^k.
+
+    Without weight decay λ that is a sum of C^{0,k} with factors C′.
 
     Arguments as in `train`, for one step. Raises OrderError when the activations have fewer derivatives.
     """
@@ -86,9 +88,10 @@ def expanded(program: Program, recipe: Recipe, orders: Sequence[int]) -> Program
             found = tuple((c, left, right) for c, left, right in weighed if left is not None)
             terms[name] = (*terms.get(name, ()), *found)
     top = (max(orders),)
-    taylor = Taylor(
-        builder, [output.node for output in program.outputs.values()], [GradientDirection(Gradient(terms))], top
-    )
+    direction: Direction = GradientDirection(Gradient(terms))
+    if recipe.decay:
+        direction = SumDirection(((ONE, direction), (Coefficient(recipe.decay), DecayDirection())))
+    taylor = Taylor(builder, [output.node for output in program.outputs.values()], [direction], top)
     taylor.expand(below(top))
     outputs: dict[str, Value] = {}
     for label, output in program.outputs.items():
@@ -96,6 +99,19 @@ def expanded(program: Program, recipe: Recipe, orders: Sequence[int]) -> Program
             (recipe.scale * (MINUS * rate) ** k, taylor.coefficient(output.node, (k,))) for k in orders
         )
     return _program(builder, program, outputs)
+
+
+def stretch(program: Program, label: str) -> Program:
+    """∇²F(x)·(n^(-c) θ, ∇F(x)) at η = 1, as "S": half of what the kernel Θ(x, x) changes by as the weights grow.
+
+    Where its limit is not zero, weight decay takes a network of any width away from its linear model.
+    """
+    builder = Builder(program)
+    target = program.outputs[label].node
+    top = (1, 1)
+    taylor = Taylor(builder, [target], [GradientDirection(gradient(builder, target)), DecayDirection()], top)
+    taylor.expand(below(top))
+    return builder.build({"S": taylor.coefficient(target, top) or builder.zero()})
 
 
 def deviation(

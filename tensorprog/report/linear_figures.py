@@ -19,7 +19,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from tensorprog.learning.features import SCALES
-from tensorprog.learning.predictions import largest_rho
 from tensorprog.report.axes import decades, label_widths, width_label
 from tensorprog.report.figures import HIGH, INK, LINE, MEDIAN, STYLE, Array, as_svg, canvas
 from tensorprog.report.linear_words import slope, steps_of
@@ -62,7 +61,7 @@ def over_rho(report: Linearity) -> str:
         left.set_ylabel("exponent of n of |F − $F_{lin}$|")
         left.text(0.02, 0.98, "does not vanish with the width", ha="left", va="top", style="italic",
                   transform=left.transAxes)  # fmt: skip
-        star = largest_rho(report.table)
+        star = report.largest_rho
         if panels[0].letter == "rho" and star is not None and left.get_xlim()[0] < star < left.get_xlim()[1]:
             left.axvline(float(star), linestyle=":", **QUIET)
             left.annotate(f"ρ* = {minus(star)}", (float(star), 0), (5, 4), xycoords=("data", "axes fraction"),

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from tensorprog.learning.predictions import largest_rho
 from tensorprog.report import linear_figures as figures
 from tensorprog.report import linear_tasks as tasks
 from tensorprog.report import linear_theorems as theorems
@@ -161,9 +160,8 @@ def _differing(report: Linearity, outcome: Outcome, claim: Claim) -> dict[str, A
 
 def _star(report: Linearity) -> list[Markup]:
     """ρ*, and ρ* against the change of the linear model, in words."""
-    table = report.table
     found = []
-    star, other = largest_rho(table), largest_rho(table, relative=True)
+    star, other = report.largest_rho, report.largest_relative_rho
     if star is not None:
         found.append(f"ρ* = {minus(star)}: below it the distance after one step vanishes with the width.")
     if other is not None:

@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 
 from tensorprog.errors import SamplingError
 from tensorprog.exponents import Exponent, exact
+from tensorprog.learning.course import Course
 from tensorprog.learning.features import SCALES, Cell, overall, within
 from tensorprog.learning.predictions import Prediction, Quantity, largest_rho, predict, rescaled
-from tensorprog.learning.study import (
-    Outcome,
-    Threshold,
-)
+from tensorprog.learning.study import Outcome
+from tensorprog.learning.threshold import Threshold
 from tensorprog.program import Program
 from tensorprog.readings import Table
 from tensorprog.report.folder import SAMPLES, write
@@ -65,6 +64,7 @@ class Linearity:
     learned: tuple[Cell, ...]
     bounded: bool
     kink: Exponent | None
+    course: Course
     run: Mapping[str, Any]
 
     @property
@@ -78,7 +78,25 @@ class Linearity:
         """What is predicted, measured there or not; the last step by default."""
         table = rescaled(self.table, ZERO, exact(kappa))
         count = self.run["steps"] if steps is None else steps
-        return predict(table, count, exact(rho), quantity=quantity, bounded=self.bounded, kinked=self.kink)
+        return predict(
+            table,
+            count,
+            exact(rho),
+            quantity=quantity,
+            bounded=self.bounded,
+            kinked=self.kink,
+            course=self.course,
+        )
+
+    @property
+    def largest_rho(self) -> Fraction | None:
+        """The ρ below which the deviation after one step vanishes; None when nothing limits it."""
+        return largest_rho(self.table, course=self.course)
+
+    @property
+    def largest_relative_rho(self) -> Fraction | None:
+        """The ρ below which it vanishes against the change of F_lin."""
+        return largest_rho(self.table, relative=True, course=self.course)
 
     def at(self, rho: object = 0, kappa: object = 0, quantity: str = "deviation", steps: int | None = None) -> Outcome:
         """One outcome; the last step by default. Raises SamplingError for one that was not measured."""
@@ -111,9 +129,13 @@ class Linearity:
             "tensorprog": VERSION,
             "kind": "linearity",
             "tables": [table.to_object() for table in self.tables.values()],
-            "threshold": {"eigenvalue": self.threshold.eigenvalue, "rate": self.threshold.rate},
-            "largest_rho": _text(largest_rho(self.table)),
-            "largest_rho_relative": _text(largest_rho(self.table, relative=True)),
+            "threshold": {
+                "eigenvalue": self.threshold.eigenvalue,
+                "rate": self.threshold.rate,
+                "reason": self.threshold.reason or None,
+            },
+            "largest_rho": _text(self.largest_rho),
+            "largest_rho_relative": _text(self.largest_relative_rho),
             "outcomes": [outcome.to_object() for outcome in self.outcomes],
             "growth": None
             if self.growth is None

@@ -16,17 +16,8 @@ from tensorprog.errors import SamplingError
 from tensorprog.exponents import exact
 from tensorprog.learning.features import cells, check_tasks, study_of
 from tensorprog.learning.predictions import rescaled
-from tensorprog.learning.study import (
-    KAPPAS,
-    PATIENCE,
-    RHOS,
-    Study,
-    check_task,
-    default_rate,
-    settings,
-    table_of,
-    threshold,
-)
+from tensorprog.learning.study import KAPPAS, PATIENCE, RHOS, Study, check_task, settings, table_of
+from tensorprog.learning.threshold import default_rate, threshold
 from tensorprog.passes.recipe import Recipe
 from tensorprog.program import Program
 from tensorprog.readings import check_gaussian, check_request
@@ -67,12 +58,13 @@ def linearity(
     data, targets: as in `tp.train`; data has a row for every traced input.
     widths, samples: increasing widths, and initialisations at each. minutes: instead of samples, about how long to
         sample for each (ρ, κ).
-    steps: s of the deviations; one step is always looked at too. learning_rate: η, half of 2/λ_max by default.
+    steps: s of the deviations; one step is always looked at too. learning_rate: η, half of the threshold
+        by default: of 2(1 + μ)/(λ_max + λ), λ_max the largest of all batches, momentum μ, weight decay λ.
     rhos, kappas: learning rates η n^ρ at κ = 0, and external scales at ρ = 0.
     growth: steps of a long run at the smaller widths, for the sup over its steps; 0 leaves it out.
     tasks: "parity:2:10" (the product of two of ten random signs), "two-index:10" (z_1 + z_1 z_2 in ten dimensions), on
         which features are learned: as many inputs, trained ones, steps and samples as for the data, the smaller widths,
-        κ = 0 and 1/2. η is the one given, or half of 2/λ_max of each task.
+        κ = 0 and 1/2. η is the one given, or half of the threshold of each task.
     patience: seconds for each limit that makes an exponent definite; 0 leaves all of them upper bounds.
     workers, store, seed, progress, margin: as in `tp.verify`. options: loss, batches, momentum, weight_decay, as in
         `tp.train`.
@@ -91,19 +83,19 @@ def linearity(
         Recipe.of(program, targets, growth, assumed, **options)
     chosen = check_tasks(program, tasks, len(first.targets), steps, options)
     found = threshold(program, array, first)
-    rate = default_rate(found, options.get("loss", "squared")) if learning_rate is None else float(learning_rate)
+    rate = default_rate(found) if learning_rate is None else float(learning_rate)
     pairs = settings([exact(r) for r in rhos], [exact(k) for k in kappas])
     identity = program.restricted(list(program.outputs)[:1]).digest
     ways = {"minutes": minutes, "workers": workers, "store": store, "identity": identity, "progress": progress}
     count = samples if minutes is None else None
-    sizes: dict[str, Any] = {"samples": count, "seed": seed, "margin": margin, "ways": ways}
+    sizes: dict[str, Any] = {"samples": count, "seed": seed, "margin": margin, "ways": ways, "patience": patience}
     smaller = kept[: max(3, len(kept) // 2)]
     planned = {
         task.name: study_of(program, task, len(first.targets), steps, learning_rate, options, widths=smaller, **sizes)
         for task in chosen
     }
     study = Study(program, array, targets, {"learning_rate": rate, **options}, steps=steps, widths=kept, **sizes)
-    table = table_of(program, array, patience, progress)
+    table = table_of(program, array, patience, progress, len(first.targets))
     tables = {kappa: rescaled(table, ZERO, kappa) for kappa in dict.fromkeys(k for _, k in pairs)}
     outcomes = tuple(o for rho, kappa in pairs for o in study.outcomes(tables[kappa], rho, kappa))
     grown = None
@@ -139,7 +131,9 @@ def linearity(
         "seconds": round(time.perf_counter() - start, 2),
         **(provenance or {}),
     }
-    return Linearity(program, array, wanted, tables, found, outcomes, grown, learned, study.bounded, study.kink, run)
+    return Linearity(
+        program, array, wanted, tables, found, outcomes, grown, learned, study.bounded, study.kink, study.course, run
+    )
 
 
 def _check(samples: int | None, minutes: float | None, seed: int, margin: float, patience: float, growth: int) -> None:

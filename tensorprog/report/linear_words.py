@@ -128,7 +128,12 @@ def _linear(report: Linearity, p: Prediction) -> str:
     if p.law is None:
         return f"How far from linear that leaves the network {after} cannot be predicted: {', '.join(p.reasons)}."
     start = "So"
-    if report.kink is not None:
+    if "weight decay" in p.reasons:
+        start = (
+            "What decides here is not the table but weight decay: it takes a share of θ_0 away, which the linear model "
+            "follows at first order only, so that"
+        )
+    elif report.kink is not None:
         start = (
             "What decides here is not the table but the kink of the activation: a step takes some preactivations "
             "across it, where no expansion holds, so that"
@@ -167,30 +172,35 @@ def advice(report: Linearity) -> str:
 
 
 def threshold(report: Linearity) -> list[str]:
-    """λ_max, 2/λ_max and the η chosen, with what they mean."""
+    """λ_max, the threshold and the η chosen, with what they mean."""
     found, rate = report.threshold, report.run["learning_rate"]
-    if found.eigenvalue is None or found.rate is None:
+    if found.eigenvalue is None:
         return [f"λ_max of the limit kernel could not be taken: {found.reason}.", f"The run used η = {rate:g}."]
-    plain = report.run["loss"] == "squared" and report.run["momentum"] == "0"
+    batches = {tuple(sorted(batch)) for batch in report.run["batches"]}
+    which = "on the batch" if len(batches) == 1 else f"on the worst of {len(batches)} batches"
+    taken = (
+        f"The kernel of infinite width {which}, Θ/|B|, has the largest eigenvalue λ_max = {found.eigenvalue:.4g} "
+        "(a limit)"
+    )
+    if found.rate is None:
+        why = found.reason or "the kernel vanishes there"
+        return [f"{taken}. It gives no threshold: {why}.", f"The run used η = {rate:g}."]
+    formula = f"2{'(1 + μ)' * bool(found.momentum)}/{'(λ_max + λ)' if found.decay else 'λ_max'}"
+    given = [f"{name} = {value:g}" for name, value in (("momentum μ", found.momentum), ("weight decay λ", found.decay))
+             if value]  # fmt: skip
     rule = (
-        f"gradient descent on the squared error contracts every direction of the linear model for η < 2/λ_max = "
-        f"{found.rate:.4g}, and makes the leading one grow at each step above"
+        f"gradient descent on the squared error{' with ' * bool(given)}{joined(given)} contracts every direction of "
+        f"the linear model for η < {formula} = {found.rate:.4g}, and makes the leading one grow above"
     )
     where = "below" if rate < found.rate else "at or above"
-    chosen = f"The run used η = {rate:g}, {rate / found.rate:.2g} of the threshold ({where} it)"
-    if not plain:
-        chosen += f"; with the loss {report.run['loss']} and momentum {report.run['momentum']} that is a scale only"
-    sense = "Thresholds of other losses, and of momentum, are not derived here."
-    if plain and rate < found.rate:
+    sense = "Above it the linear model itself diverges, and the distance grows with the steps at any width."
+    if rate < found.rate:
         sense = (
             "Below it the linear model converges; how the distance from it behaves is what is predicted and measured."
         )
-    elif plain:
-        sense = "Above it the linear model itself diverges, and the distance grows with the steps at any width."
     return [
-        f"The kernel of infinite width on the batch, Θ/|B|, has the largest eigenvalue λ_max = {found.eigenvalue:.4g} "
-        f"(a limit): {rule}.",
-        f"{chosen}. {sense}",
+        f"{taken}: {rule}.",
+        f"The run used η = {rate:g}, {rate / found.rate:.2g} of the threshold ({where} it). {sense}",
     ]
 
 

@@ -22,7 +22,7 @@ from tensorprog.learning.features import (
     two_index,
     within,
 )
-from tensorprog.learning.study import default_rate, threshold
+from tensorprog.learning.threshold import default_rate, threshold
 
 HALF, ZERO = Fraction(1, 2), Fraction(0)
 
@@ -47,7 +47,7 @@ def test_features_at_the_mean_field_scale():
     sizes = {"widths": [64, 512], "samples": 60, "seed": 0, "margin": 0.1, "ways": {}}
     made = study_of(program, parity(6, 2, 8), 4, 3, None, {}, **sizes)
     limit = threshold(program, made.data, made.recipe(ZERO, ZERO))
-    assert made.options["learning_rate"] == default_rate(limit, "squared")
+    assert made.options["learning_rate"] == default_rate(limit)
     found = cells("parity", made)
     gap = {(c.kappa, c.width): float(np.median(c.last)) for c in found}
     assert gap[ZERO, 512] < 0.3 * gap[ZERO, 64]

@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 
 import tensorprog as tp
-from tensorprog.architectures import attention, mlp
-from tensorprog.errors import TrainingError
+from tensorprog.architectures import mlp
 from tensorprog.exponents import Exponent
+from tensorprog.learning.course import Course, Decay
 from tensorprog.learning.predictions import predict
-from tensorprog.learning.study import Study, claims, default_rate, lost, settings, table_of, threshold
-from tensorprog.passes.recipe import Recipe
+from tensorprog.learning.study import Study, claims, lost, settings, table_of
 
 HALF, ZERO = Fraction(1, 2), Fraction(0)
 DATA = np.random.default_rng(2).standard_normal((5, 8))
@@ -29,28 +28,6 @@ def study(program=PROGRAM, steps=2, widths=(32, 64, 128), samples=60, **options)
     return Study(program, DATA, LABELS, given, steps=steps, widths=widths, samples=samples, seed=1, margin=0.1, ways={})
 
 
-def test_the_threshold_is_that_of_the_linear_model():
-    """Just below it the linear model's error falls over 400 steps, just above it grows, by the limit kernel itself."""
-    found = threshold(PROGRAM, DATA, Recipe.of(PROGRAM, LABELS, 1, 1.0))
-    kernel = tp.kernel(PROGRAM, DATA[:3])
-    for factor, falls in ((0.98, True), (1.02, False)):
-        error, start = np.array([1.0, -1.0, 1.0]), np.sqrt(3)
-        for _ in range(400):
-            error = error - factor * found.rate * kernel @ error / 3
-        assert bool(np.linalg.norm(error) < start) is falls
-    assert default_rate(found, "squared") == pytest.approx(found.rate / 2, rel=0.05)
-
-
-def test_without_a_threshold_a_rate_is_asked_for():
-    program = tp.trace(attention, inputs=3, positions=2, scaling="sqrt")
-    found = threshold(program, np.ones((3, 2, 4)), Recipe.of(program, [1.0, -1.0], 1, 1.0))
-    assert found.rate is None and found.reason
-    with pytest.raises(TrainingError, match="give learning_rate"):
-        default_rate(found, "squared")
-    with pytest.raises(TrainingError, match="squared error"):
-        default_rate(threshold(PROGRAM, DATA, Recipe.of(PROGRAM, LABELS, 1, 1.0)), "logistic")
-
-
 def test_settings_share_the_origin():
     assert settings([-HALF, ZERO], [ZERO, HALF]) == [(ZERO, ZERO), (-HALF, ZERO), (ZERO, HALF)]
 
@@ -61,6 +38,8 @@ def test_theorems_as_quoted():
     assert at[ZERO] == {"3.1": -1, "3.2": -Fraction(2, 3)}
     assert at[-HALF] == {"3.1": -2, "3.2": -Fraction(7, 6)}
     assert at[Fraction(1, 4)] == {"3.2": -Fraction(5, 12)}  # η n^ρ is above every threshold at large n
+    for other in (Course(3, decay=Decay(ZERO)), Course(3, momentum=HALF)):
+        assert claims(TABLE, ZERO, other) == ()  # they are about steps along the gradient of the loss
 
 
 def test_outcomes_name_what_was_measured():

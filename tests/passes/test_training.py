@@ -176,10 +176,11 @@ def cubic(x):
     return tp.readout("v", tp.linear("U", x) ** 2)
 
 
-def test_the_expansion_of_one_step_is_exact_for_a_polynomial_network():
+@pytest.mark.parametrize("decay", [0, 0.25])
+def test_the_expansion_of_one_step_is_exact_for_a_polynomial_network(decay):
     """F is of degree 3 in its parameters: orders up to 3 give F(θ_1), up to 2 do not; order 1 is the linear model."""
     program, data = tp.trace(cubic, inputs=4), RNG.standard_normal((4, 3))
-    options = {"learning_rate": 0.3, "kappa": Fraction(1, 4), "loss": "log(cosh(F - y))"}
+    options = {"learning_rate": 0.3, "kappa": Fraction(1, 4), "loss": "log(cosh(F - y))", "weight_decay": decay}
     trained, linear = (
         list(outputs(made(program, LABELS, steps=1, **options), data, WIDTH).values())
         for made in (tp.train, tp.linearised)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from report.linear.learned import QUARTER, learned, section
 from report.pages import part
 
-from tensorprog.learning.study import Threshold
+from tensorprog.learning.threshold import Threshold
 from tensorprog.report import linear_words as words
 from tensorprog.report.linear_page import page as written
 from tensorprog.report.linear_tables import ordered
@@ -88,8 +88,11 @@ def test_the_threshold_is_explained(report, page):
     assert f"λ<sub>max</sub> = {found.eigenvalue:.4g}" in section(page.source, "threshold")
     fast = replace(report, run={**report.run, "learning_rate": 3 * found.rate})
     assert "Above it the linear model itself diverges" in " ".join(words.threshold(fast))
-    other = replace(report, run={**report.run, "momentum": "1/2"})
-    assert "momentum 1/2 that is a scale only" in " ".join(words.threshold(other))
+    other = " ".join(words.threshold(replace(report, threshold=replace(found, momentum=0.5, decay=0.25))))
+    assert f"2(1 + μ)/(λ_max + λ) = {3 / (found.eigenvalue + 0.25):.4g}" in other
+    assert "with momentum μ = 0.5 and weight decay λ = 0.25" in other
+    refused = " ".join(words.threshold(replace(report, threshold=replace(found, reason="the loss is another one"))))
+    assert "It gives no threshold: the loss is another one." in refused and "η <" not in refused
     unknown = replace(report, threshold=Threshold(None, "no limit"))
     assert words.threshold(unknown)[0] == "λ_max of the limit kernel could not be taken: no limit."
 
