@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorprog.errors import ProgramError
-from tensorprog.limits.definite import is_sure, leading_part
+from tensorprog.limits.leading import is_sure, leading_part
 from tensorprog.passes.learning import stretch
 from tensorprog.passes.recipe import Recipe
 from tensorprog.program import Apply, Program

@@ -182,7 +182,7 @@ def _decayed(quantity: Quantity, table: Table, rho: Fraction, q: Fraction, decay
     output = _law(table, 0, 0) or Exponent(-table.kappa)
     kernel = _law(table, 0, 1) or Exponent()
     second = next((e for e in table if (e.D, e.d) == (2, 0)), None)
-    if second is not None and second.law is None and quantity != "moved F":
+    if second is not None and second.has_bound and second.law is None and quantity != "moved F":
         return None
     match quantity:
         case "deviation":
