@@ -9,10 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import assert_never
 
 from tensorprog.program.builder import Builder, Value
 from tensorprog.program.instructions import (
     Apply,
+    Constant,
+    Free,
+    Input,
     Instruction,
     LinComb,
     MatMul,
@@ -107,8 +111,10 @@ def pullback(builder: Builder, instruction: Instruction, adjoint: str, active: s
         case MatMul(matrix, vector, transpose):
             if vector in active:
                 result.append((vector, builder.matmul(matrix, adjoint, not transpose)))
-        case _:
+        case Input() | Parameter() | Free() | Constant():  # leaves read nothing that is active
             pass
+        case never:
+            assert_never(never)
     return result
 
 

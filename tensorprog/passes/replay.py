@@ -11,11 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import assert_never
 
 from tensorprog.passes.gradient import Gradient, Term, outer_product, vector_scale
 from tensorprog.program import (
     Apply,
     Builder,
+    Constant,
+    Free,
+    Input,
     Instruction,
     LinComb,
     MatMul,
@@ -110,5 +114,7 @@ def _again(builder: Builder, name: str, node: Instruction, found: Mapping[str, V
             return builder.lincomb((c, found[x]) for c, x in terms)
         case Moment(args):
             return builder.moment(*(found[x] for x in args))
-        case _:
+        case Input() | Free() | Constant():
             return builder.leaf(node)
+        case never:
+            assert_never(never)

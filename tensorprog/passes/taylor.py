@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from functools import cache
 from itertools import product as cartesian
+from typing import assert_never
 
 from tensorprog.functions import Function
 from tensorprog.passes.directions import Direction
 from tensorprog.passes.gradient import active_nodes
 from tensorprog.program.builder import Builder, Value
-from tensorprog.program.instructions import Apply, LinComb, MatMul, Moment, Multiply, Parameter
+from tensorprog.program.instructions import Apply, Constant, Free, Input, LinComb, MatMul, Moment, Multiply, Parameter
 from tensorprog.program.types import Coefficient
 
 Index = tuple[int, ...]
@@ -107,8 +108,10 @@ class Taylor:
                 ]
                 fixed = None if strict else builder.matmul(matrix, self.coefficient(vector, index), transpose)
                 return builder.add(fixed, *steps)
-            case _:
-                return None
+            case Input() | Free() | Constant():
+                return None  # no direction moves them
+            case never:
+                assert_never(never)
 
     def _steps(self, index: Index) -> list[tuple[int, Index]]:
         """(a, S - e_a) for every direction a that S contains."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
-from typing import TypeGuard
+from typing import TypeGuard, assert_never
 
 from tensorprog.errors import ProgramError
 from tensorprog.functions import Function
@@ -80,8 +80,12 @@ class Builder:
                 return self.input(index, position)
             case Free(parameter):
                 return self.free(parameter)
-            case _:
+            case Constant():
                 return self._emit(instruction)
+            case Parameter() | MatMul() | Apply() | Multiply() | LinComb() | Moment():
+                raise ProgramError(f"{instruction} is no input, free direction or constant; build it by its own method")
+            case never:
+                assert_never(never)
 
     def named(self, constant: NamedConstant) -> Value:
         """A product of named constants; one name has one value."""

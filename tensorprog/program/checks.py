@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import assert_never
 
 from tensorprog.errors import ProgramError
 from tensorprog.program.instructions import (
+    INSTRUCTIONS,
     LAWS,
     Apply,
     Constant,
@@ -30,6 +32,12 @@ SCALAR = Scalar()
 
 def infer(name: str, instruction: Instruction, types: Mapping[str, Type]) -> Type:
     """The type of one node from the types of its operands; raises ProgramError when they do not fit."""
+    if type(instruction) not in INSTRUCTIONS:
+        known = ", ".join(sorted(kind.__name__ for kind in INSTRUCTIONS))
+        raise ProgramError(
+            f"node {name!r} is a {type(instruction).__name__}, which is no instruction of the language; compose it of "
+            f"{known}"
+        )
     for operand in operands(instruction):
         if operand not in types:
             raise ProgramError(
@@ -69,6 +77,8 @@ def infer(name: str, instruction: Instruction, types: Mapping[str, Type]) -> Typ
                     "a scalar where a vector is needed; drop the mean or pass a vector"
                 )
             return SCALAR
+        case never:
+            assert_never(never)
 
 
 def check_leaf(name: str, instruction: Instruction, nodes: Mapping[str, Instruction]) -> None:

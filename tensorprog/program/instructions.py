@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import assert_never, get_args
 
 from tensorprog.functions import Function
 from tensorprog.program.types import Coefficient, Width
@@ -107,6 +108,8 @@ class Moment:
 
 
 Instruction = Input | Parameter | Free | Constant | MatMul | Apply | Multiply | LinComb | Moment
+INSTRUCTIONS = frozenset(get_args(Instruction))
+"""A rule for something else, a subclass included, does not exist anywhere: `Program` and `Builder` refuse it."""
 
 
 def operands(instruction: Instruction) -> tuple[str, ...]:
@@ -117,7 +120,11 @@ def operands(instruction: Instruction) -> tuple[str, ...]:
         return tuple([name for _, name in instruction.terms])
     if isinstance(instruction, MatMul):
         return (instruction.matrix, instruction.vector)
-    return (instruction.parameter,) if isinstance(instruction, Free) else ()
+    if isinstance(instruction, Input | Parameter | Constant):
+        return ()
+    if isinstance(instruction, Free):
+        return (instruction.parameter,)
+    assert_never(instruction)
 
 
 def renamed(instruction: Instruction, name: Callable[[str], str]) -> Instruction:
@@ -131,8 +138,10 @@ def renamed(instruction: Instruction, name: Callable[[str], str]) -> Instruction
             return LinComb(tuple((c, name(x)) for c, x in terms))
         case Free(parameter):
             return Free(name(parameter))
-        case _:
+        case Input() | Parameter() | Constant():
             return instruction
+        case never:
+            assert_never(never)
 
 
 def ancestors(nodes: Mapping[str, Instruction], targets: tuple[str, ...] | list[str]) -> set[str]:

@@ -30,7 +30,7 @@ The version grows whenever a reader of the old one could misunderstand the new o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, assert_never
 
 from tensorprog.errors import ExpressionError, ProgramError
 from tensorprog.functions import parse_function
@@ -101,6 +101,8 @@ def _fields(instruction: Instruction) -> Object:
             return {"args": list(args)}
         case LinComb(terms):
             return {"terms": [{"coefficient": _coefficient(c), "of": name} for c, name in terms]}
+        case never:
+            assert_never(never)
 
 
 def _output(output: Output) -> Object:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Literal
+from typing import Literal, assert_never
 
 from tensorprog.program.instructions import (
     GAUSSIAN,
@@ -192,8 +192,10 @@ def _label(
             return spans
         case Moment():
             return _mean(leaves, count, distinct)
-        case _:
+        case Parameter() | Free() | Constant():
             return (Span(write_instruction(node)),)
+        case never:
+            assert_never(never)
 
 
 def _mean(leaves: list[Spans], count: int, distinct: int) -> Spans:

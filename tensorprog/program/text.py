@@ -38,6 +38,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import assert_never
 
 from tensorprog.errors import ExpressionError, ProgramError, TensorProgramError
 from tensorprog.functions import parse_function
@@ -153,6 +154,8 @@ def write_instruction(instruction: Instruction) -> str:
             return _write_sum([(c, name) for c, name in terms])
         case Moment(args):
             return f"mean({' * '.join(args)})"
+        case never:
+            assert_never(never)
 
 
 def _write_sum(terms: list[tuple[Coefficient, str]]) -> str:

@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, assert_never
 
+from tensorprog.errors import ProgramError
 from tensorprog.limits.interpreter import Interpreter, ScalarTerm
 from tensorprog.limits.terms import Bound, times
-from tensorprog.program import Apply, Coefficient, Constant, LinComb, Moment, Multiply, Parameter, Program, operands
+from tensorprog.program import (
+    Apply,
+    Coefficient,
+    Constant,
+    Free,
+    Input,
+    LinComb,
+    MatMul,
+    Moment,
+    Multiply,
+    Parameter,
+    Program,
+    operands,
+)
 from tensorprog.program.types import ONE
 from tensorprog.proofs.steps import WHOLE, Kind, ProofStep, Summand
 from tensorprog.readings.sizes import node_sizes
@@ -129,15 +143,18 @@ class Scalars:
                 return f"{function.spec}{list(order) if any(order) else ''}({', '.join(args)})"
             case Parameter():
                 return f"the Gaussian {name}"
-            case _:
+            case Input() | Free() | Constant() | MatMul():
                 return name
+            case never:
+                assert_never(never)
 
     def _summands(self, name: str) -> list[Summand]:
         """A sum written out: products and multiples that nothing else reads are opened."""
         node = self.program.nodes[name]
         if isinstance(node, LinComb):
             return [self._opened(c, x) for c, x in node.terms]
-        assert isinstance(node, Multiply)
+        if not isinstance(node, Multiply):
+            raise ProgramError(f"the node {name!r}, {node}, is no sum; this is a fault of the library")
         return [self._product(ONE, node.args)]
 
     def _opened(self, coefficient: Coefficient, name: str) -> Summand:

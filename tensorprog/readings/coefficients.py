@@ -6,9 +6,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import product as cartesian
 from math import inf
+from typing import assert_never
 
+from tensorprog.errors import ProgramError
 from tensorprog.exponents import Exponent
-from tensorprog.program import Apply, Instruction, MatMul, Moment, Multiply, Parameter, Vector, operands
+from tensorprog.program import (
+    Apply,
+    Constant,
+    Free,
+    Input,
+    Instruction,
+    LinComb,
+    MatMul,
+    Moment,
+    Multiply,
+    Parameter,
+    Vector,
+    operands,
+)
 from tensorprog.program.types import Type
 from tensorprog.readings.judgement import Counts
 from tensorprog.readings.kinds import Functional, Kind, KnownDirection, UnitDirection, partitions, shares
@@ -79,6 +94,10 @@ class Coefficients:
                     else:
                         base, parity = base + self._base(x), parity ^ self.parity.get(x, 0)
                 yield base, parity, tuple(factors)
+        elif isinstance(node, Input | Parameter | Free | Constant | MatMul | LinComb):
+            raise ProgramError(f"the node {name!r}, {node}, is no product; this is a fault of the library")
+        else:
+            assert_never(node)
 
     def _base(self, name: str) -> Exponent:
         return self.sizes[name] if isinstance(self.types[name], Vector) else without_log(self.sizes[name])
@@ -98,7 +117,8 @@ class Coefficients:
 
     def _parameter(self, name: str) -> Parameter:
         node = self.nodes[name]
-        assert isinstance(node, Parameter)
+        if not isinstance(node, Parameter):
+            raise ProgramError(f"{name!r} is multiplied as a weight and is {node}, no parameter; take a parameter")
         return node
 
     def _metric(self, name: str) -> Fraction:

@@ -13,8 +13,23 @@ as in the Master Theorem: scalars that enter a singular function (1/√variance)
 
 from __future__ import annotations
 
+from typing import assert_never
+
+from tensorprog.errors import ProgramError
 from tensorprog.exponents import HALF, Exponent, Norms, closed, known_norms, product, union
-from tensorprog.program import LinComb, MatMul, Moment, Parameter, Vector
+from tensorprog.program import (
+    Apply,
+    Constant,
+    Free,
+    Input,
+    Instruction,
+    LinComb,
+    MatMul,
+    Moment,
+    Multiply,
+    Parameter,
+    Vector,
+)
 from tensorprog.readings.calculus import Calculus
 from tensorprog.readings.coefficients import Monomial
 from tensorprog.readings.judgement import Counts, Judgement, largest
@@ -54,8 +69,12 @@ class NormCalculus(Calculus):
                 return self._moved_parameter(name, counts)
             case Moment():
                 return self._scalar_rule(name, counts)
-            case _:
+            case Apply() | Multiply():
                 return largest([self._known_monomial(name, counts, m) for m in self._monomials(name, counts)])
+            case Input() | Constant() | Free():
+                return None  # no direction moves them
+            case never:
+                assert_never(never)
 
     def _scalar_rule(self, name: str, counts: Counts) -> Judgement | None:
         match self.nodes[name]:
@@ -73,8 +92,14 @@ class NormCalculus(Calculus):
                 return best and best.via("average", name, counts, best.bound.shift(-growing))
             case Parameter():
                 return self._moved_parameter(name, counts)
-            case _:
+            case Apply() | Multiply():
                 return largest([self._known_monomial(name, counts, m) for m in self._monomials(name, counts)])
+            case Input() | Constant() | Free():
+                return None
+            case MatMul() as node:
+                raise _of_other_type(name, node, "scalars")
+            case never:
+                assert_never(never)
 
     def _norms_rule(self, name: str, counts: Counts) -> Judgement | None:
         growing = self._growing(name)
@@ -97,7 +122,7 @@ class NormCalculus(Calculus):
                         closed(None, j.bound, None, growing) if self._free(counts) else known_norms(j.bound, growing)
                     )
                     found.append((triple, "free direction of the vector", j))
-            case _:
+            case Apply() | Multiply():
                 for base, _, factors in self._monomials(name, counts):
                     unknown: Norms | None = None
                     judged = [(block, self._factor(x, block)) for x, block in factors]
@@ -115,6 +140,12 @@ class NormCalculus(Calculus):
                             outside = outside + j.bound
                     norms = (known_norms(shift, growing) if unknown is None else unknown.shift(shift)).shift(outside)
                     found.append((norms, "coordinatewise product", max(reasons, key=lambda r: r.bound)))
+            case Input() | Constant() | Free():
+                return None
+            case Moment() as node:
+                raise _of_other_type(name, node, "vectors")
+            case never:
+                assert_never(never)
         if not found:
             return None
         total = found[0][0]
@@ -173,8 +204,14 @@ class NormCalculus(Calculus):
                         "pairing with a free direction", name, counts, j.bound.shift(k.size.power + HALF * growing)
                     )
                 )
-            case _:
+            case Apply() | Multiply():
                 terms += [self._functional_monomial(k, growing, name, counts, m) for m in self._monomials(name, counts)]
+            case Input() | Constant() | Free():
+                return None
+            case Moment() as node:
+                raise _of_other_type(name, node, "vectors")
+            case never:
+                assert_never(never)
         best = largest(terms)
         whole = self.norms(name, counts)
         if best is None or whole is None or whole.norms is None:
@@ -253,6 +290,10 @@ class NormCalculus(Calculus):
                 return None
             bound = bound + j.bound
         return Judgement(bound, "coordinatewise product", name, counts, tuple(j for j in reasons if j))
+
+
+def _of_other_type(name: str, node: Instruction, wanted: str) -> ProgramError:
+    return ProgramError(f"a rule for {wanted} met the node {name!r}, {node}; this is a fault of the library")
 
 
 def hoelder(k: Exponent, growing: int, norms: Norms) -> Exponent:

@@ -11,9 +11,13 @@ Sound, not complete: only flips under which each node by itself is even or odd a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import assert_never
 
 from tensorprog.program import (
     Apply,
+    Constant,
+    Free,
+    Input,
     Instruction,
     LinComb,
     MatMul,
@@ -53,8 +57,10 @@ def odd_flip(nodes: Mapping[str, Instruction], targets: Sequence[str]) -> frozen
                         system.require(parity[x])
                     elif symmetry < 0:
                         parity[name] ^= parity[x]
-            case _:
+            case Input() | Constant() | Free():  # what a flip leaves alone
                 parity[name] = 0
+            case never:
+                assert_never(never)
     for target in targets:
         system.require(parity[target] ^ system.one)
     return system.solve()
@@ -76,8 +82,10 @@ def parities(nodes: Mapping[str, Instruction], flip: frozenset[str]) -> dict[str
             case Apply(function, order, args):
                 odd = [x for i, x in enumerate(args) if function.parity(order, i) == -1]
                 parity[name] = sum(parity[x] for x in odd) % 2
-            case _:
+            case Input() | Constant() | Free():
                 parity[name] = 0
+            case never:
+                assert_never(never)
     return parity
 
 
