@@ -114,17 +114,19 @@ INSTRUCTIONS = frozenset(get_args(Instruction))
 
 def operands(instruction: Instruction) -> tuple[str, ...]:
     """Names of the nodes an instruction reads, in argument order."""
-    if isinstance(instruction, Multiply | Moment | Apply):
-        return instruction.args
-    if isinstance(instruction, LinComb):
-        return tuple([name for _, name in instruction.terms])
-    if isinstance(instruction, MatMul):
-        return (instruction.matrix, instruction.vector)
-    if isinstance(instruction, Input | Parameter | Constant):
-        return ()
-    if isinstance(instruction, Free):
-        return (instruction.parameter,)
-    assert_never(instruction)
+    match instruction:
+        case Multiply(args=args) | Moment(args=args) | Apply(args=args):
+            return args
+        case LinComb(terms=terms):
+            return tuple([name for _, name in terms])
+        case MatMul(matrix=matrix, vector=vector):
+            return (matrix, vector)
+        case Input() | Parameter() | Constant():
+            return ()
+        case Free(parameter=parameter):
+            return (parameter,)
+        case never:
+            assert_never(never)
 
 
 def renamed(instruction: Instruction, name: Callable[[str], str]) -> Instruction:
