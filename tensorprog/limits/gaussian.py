@@ -13,85 +13,52 @@ section 4; Stein, Ann. Statist. 9, 1981)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from fractions import Fraction
 from math import inf
 
-from tensorprog.errors import ProgramError
-from tensorprog.functions import Function
 from tensorprog.functions.polynomials import identity
+from tensorprog.limits.conditioning import Conditioning
+from tensorprog.limits.masses import PointMass
 from tensorprog.limits.scalars import Equations, Rational, Value
+from tensorprog.limits.variables import (
+    ONE,
+    Argument,
+    Atom,
+    Monomial,
+    Poly,
+    ScalarArgument,
+    UndecidedLimit,
+    Variables,
+    VectorArgument,
+    in_time,
+)
 from tensorprog.limits.worklist import Worklist
-from tensorprog.readings.patience import now
 
-Monomial = tuple[tuple[int, ...], tuple[int, ...]]
-"""Gaussians and atoms, sorted, repeats for powers."""
-
-Poly = dict[Monomial, int]
-"""Coefficients, nodes of the equations; an exact zero is {}."""
-
-ONE: Monomial = ((), ())
+__all__ = ["ONE", "Argument", "Atom", "Poly", "ScalarArgument", "Space", "UndecidedLimit", "VectorArgument", "in_time"]
 
 
-@dataclass(frozen=True, slots=True)
-class VectorArgument:
-    """An argument with coordinates: the number of an interned polynomial."""
-
-    poly: int
-
-
-@dataclass(frozen=True, slots=True)
-class ScalarArgument:
-    """An argument that is the same for all coordinates."""
-
-    value: Value
-
-
-Argument = VectorArgument | ScalarArgument
-
-
-@dataclass(frozen=True, slots=True)
-class Atom:
-    """The derivative of this order of a nonlinearity at these arguments."""
-
-    function: Function
-    order: tuple[int, ...]
-    args: tuple[Argument, ...]
-    mass: bool = False
-    """Whether a kink was differentiated once more: a point mass, which functions do not know of."""
-
-
-class UndecidedLimit(ProgramError):
-    """A limit that the calculus cannot take, with the node and the reason."""
-
-
-def in_time(deadline: float) -> None:
-    """Raise UndecidedLimit when it is past."""
-    if deadline < inf and now() > deadline:
-        raise UndecidedLimit("it takes longer than the patience allowed")
-
-
-class Space:
+class Space(Variables):
     """The limit variables of one program, until a deadline in the time of `patience.now`."""
 
     def __init__(self, equations: Equations, deadline: float = inf) -> None:
-        self.equations, self._deadline = equations, deadline
-        self.atoms: list[Atom] = []
-        self.polys: list[Poly] = []
-        self._atom_index: dict[Atom, int] = {}
-        self._poly_index: dict[tuple[tuple[Monomial, int], ...], int] = {}
-        self.inner: list[tuple[int, ...]] = []
-        """Of each atom, the atoms that stand in its arguments; they are older."""
+        super().__init__(equations, deadline)
         self.families: list[Hashable] = []
-        """Of each Gaussian; those of different families are independent."""
+        """Of each Gaussian: those of different families are independent, but for None, which may depend on all."""
+        self.projected: dict[int, tuple[int, int]] = {}
+        """Gaussians given a number, by the conditioning and what they were before."""
+        self.variances: set[int] = set()
+        """Variances of the arguments of point masses."""
+        self._conditionings: list[Conditioning] = []
+        self._conditioning: dict[tuple[int, Fraction], Conditioning] = {}
+        self._projections: dict[tuple[int, int], int] = {}
         self._worklist = Worklist()
         self._covariances: list[Callable[[int, int], Value]] = []
-        self._coordinates: dict[int, frozenset[int]] = {}
         self._known_covariance: dict[tuple[int, int], Value] = {}
         self._known: dict[Monomial, Value] = {}
         self._contracted: dict[tuple[int, int], Poly] = {}
 
-    # -- variables
+    # -- Gaussians
 
     def gaussian(self, covariance: Callable[[int, int], Value], family: Hashable = None) -> int:
         """A new centred Gaussian; covariance(other, itself) gives its covariance with those of its family so far."""
@@ -99,8 +66,17 @@ class Space:
         self.families.append(family)
         return len(self._covariances) - 1
 
+    def project(self, gaussian: int, conditioning: int, family: Hashable) -> int:
+        """The part of a Gaussian that is independent of what is given."""
+        key = (gaussian, conditioning)
+        if key not in self._projections:
+            self._projections[key] = number = self.gaussian(self._conditionings[conditioning].covariance, family)
+            self.projected[number] = (conditioning, gaussian)
+        return self._projections[key]
+
     def covariance(self, one: int, other: int) -> Value:
-        if self.families[one] != self.families[other]:
+        family, second = self.families[one], self.families[other]
+        if family != second and family is not None and second is not None:
             return None
         pair = (one, other) if one <= other else (other, one)
         if pair in self._known_covariance:
@@ -108,114 +84,8 @@ class Space:
         return self._worklist.answer(self._known_covariance, pair, self._covariance)
 
     def _covariance(self, pair: tuple[int, int]) -> Value:
-        return self._covariances[pair[1]](*pair)
-
-    def intern(self, poly: Poly) -> int:
-        """The number of a polynomial; equal ones have one."""
-        key = tuple(sorted(poly.items()))
-        found = self._poly_index.get(key)
-        if found is None:
-            found = self._poly_index[key] = len(self.polys)
-            self.polys.append(poly)
-        return found
-
-    def apply(self, function: Function, order: tuple[int, ...], args: tuple[Argument, ...]) -> Poly:
-        """A nonlinearity of limit variables, as a polynomial of one atom."""
-        if function.is_zero(order):
-            return {}
-        constant = function.constant(order)
-        if constant is not None:
-            return self.constant(self.equations.number(constant))
-        plain = tuple(self._simplified(arg) for arg in args)
-        scalars = [arg.value for arg in plain if isinstance(arg, ScalarArgument)]
-        if len(scalars) == len(plain):
-            return self.constant(self.equations.apply(function, order, tuple(scalars)))
-        return self._atom(Atom(function, order, plain))
-
-    def _raised(self, atom: Atom, i: int) -> Poly:
-        """The derivative by argument i."""
-        order = tuple(k + (i == j) for j, k in enumerate(atom.order))
-        if atom.function.smoothness is not None and sum(order) >= atom.function.smoothness:
-            return self._atom(Atom(atom.function, order, atom.args, mass=True))
-        return self.apply(atom.function, order, atom.args)
-
-    def _atom(self, atom: Atom) -> Poly:
-        number = self._atom_index.setdefault(atom, len(self.atoms))
-        if number == len(self.atoms):
-            self.atoms.append(atom)
-            polys = [self.polys[arg.poly] for arg in atom.args if isinstance(arg, VectorArgument)]
-            self.inner.append(tuple({x: None for poly in polys for _, xs in poly for x in xs}))
-        return {((), (number,)): self.equations.one}
-
-    def _simplified(self, arg: Argument) -> Argument:
-        if isinstance(arg, VectorArgument):
-            poly = self.polys[arg.poly]
-            if not set(poly) - {ONE}:
-                return ScalarArgument(poly.get(ONE))
-        return arg
-
-    # -- polynomials
-
-    def constant(self, value: Value) -> Poly:
-        return {} if value is None else {ONE: value}
-
-    def variable(self, gaussian: int) -> Poly:
-        return {((gaussian,), ()): self.equations.one}
-
-    def combined(self, terms: list[tuple[Value, Poly]]) -> Poly:
-        """Σ scalar · polynomial."""
-        found: dict[Monomial, list[tuple[Rational, Value]]] = {}
-        for scale, poly in terms:
-            if scale is not None:
-                for monomial, c in poly.items():
-                    found.setdefault(monomial, []).append((1, self.equations.multiply(scale, c)))
-        sums = {monomial: self.equations.add(parts) for monomial, parts in found.items()}
-        return {monomial: c for monomial, c in sums.items() if c is not None}
-
-    def product(self, one: Poly, other: Poly) -> Poly:
-        found: dict[Monomial, list[tuple[Rational, Value]]] = {}
-        for (gs, xs), c in one.items():
-            for (hs, ys), e in other.items():
-                monomial = (tuple(sorted(gs + hs)), tuple(sorted(xs + ys)))
-                found.setdefault(monomial, []).append((1, self.equations.multiply(c, e)))
-        sums = {monomial: self.equations.add(parts) for monomial, parts in found.items()}
-        return {monomial: c for monomial, c in sums.items() if c is not None}
-
-    def affine(self, poly: Poly) -> bool:
-        """Whether a polynomial is a Gaussian plus a constant."""
-        return all(not xs and len(gs) <= 1 for gs, xs in poly)
-
-    # -- what atoms are made of
-
-    def inside(self, atoms: Iterable[int]) -> list[int]:
-        """These atoms and all that stand in their arguments, each after those in its own."""
-        found: set[int] = set()
-        left = list(atoms)
-        while left:
-            here = left.pop()
-            if here not in found:
-                found.add(here)
-                left += self.inner[here]
-        return sorted(found)
-
-    def coordinates(self, atoms: Iterable[int]) -> frozenset[int]:
-        """The affine polynomials that atoms are functions of."""
-        wanted = list(atoms)
-        for number in self.inside(wanted):
-            if number not in self._coordinates:
-                found: set[int] = set()
-                for poly in self._arguments(number):
-                    if self.affine(self.polys[poly]):
-                        found.add(poly)
-                    else:
-                        found |= {self.intern(self.variable(g)) for gs, _ in self.polys[poly] for g in gs}
-                self._coordinates[number] = frozenset(found).union(*(self._coordinates[x] for x in self.inner[number]))
-        return frozenset().union(*(self._coordinates[number] for number in wanted))
-
-    def _arguments(self, atom: int) -> list[int]:
-        return [arg.poly for arg in self.atoms[atom].args if isinstance(arg, VectorArgument)]
-
-    # -- derivatives
+        marks = [self.projected[x][0] for x in pair if x in self.projected] if self.projected else []
+        return self._conditionings[max(marks)].covariance(*pair) if marks else self._covariances[pair[1]](*pair)
 
     def contract(self, gaussian: int, poly: int) -> Poly:
         """Σ_h Cov(gaussian, h) ∂/∂h of an interned polynomial."""
@@ -223,37 +93,6 @@ class Space:
         if key not in self._contracted:
             self._contracted[key] = self._derivative(self.polys[poly], lambda h: self.covariance(gaussian, h))
         return self._contracted[key]
-
-    def derivative(self, poly: Poly, gaussian: int) -> Poly:
-        """∂/∂g, through the arguments of the nonlinearities too."""
-        return self._derivative(poly, lambda h: self.equations.one if h == gaussian else None)
-
-    def _derivative(self, poly: Poly, along: Callable[[int], Value]) -> Poly:
-        moved: dict[int, Poly] = {}
-        for number in self.inside({x for _, xs in poly for x in xs}):
-            moved[number] = self._atom_derivative(number, along, moved)
-        return self._term_derivatives(poly, along, moved)
-
-    def _term_derivatives(self, poly: Poly, along: Callable[[int], Value], moved: dict[int, Poly]) -> Poly:
-        """Of a polynomial, given those of its atoms."""
-        terms: list[tuple[Value, Poly]] = []
-        for (gs, xs), c in poly.items():
-            for i, g in enumerate(gs):
-                terms.append((self.equations.multiply(c, along(g)), {(gs[:i] + gs[i + 1 :], xs): self.equations.one}))
-            for i, x in enumerate(xs):
-                if moved[x]:
-                    terms.append((c, self.product({(gs, xs[:i] + xs[i + 1 :]): self.equations.one}, moved[x])))
-        return self.combined(terms)
-
-    def _atom_derivative(self, number: int, along: Callable[[int], Value], moved: dict[int, Poly]) -> Poly:
-        """Given the derivatives of the atoms in its arguments."""
-        atom, terms = self.atoms[number], list[tuple[Value, Poly]]()
-        for i, arg in enumerate(atom.args):
-            if isinstance(arg, VectorArgument):
-                inner = self._term_derivatives(self.polys[arg.poly], along, moved)
-                if inner:
-                    terms.append((self.equations.one, self.product(inner, self._raised(atom, i))))
-        return self.combined(terms)
 
     # -- expectations
 
@@ -278,7 +117,58 @@ class Space:
     def _average(self, monomial: Monomial) -> Value:
         in_time(self._deadline)
         gs, xs = monomial
+        if self.masses and not self.masses.isdisjoint(self.inside(xs)):
+            return self._massive(gs, xs)
         return self._stein(gs, xs) if gs else self._atoms(xs)
+
+    # -- point masses
+
+    def _massive(self, gs: tuple[int, ...], xs: tuple[int, ...]) -> Value:
+        """An expectation with point masses: zero by a Gaussian on its own, or given the argument of the oldest."""
+        scale, xs = self.met(xs)
+        if scale is None or any(gs.count(g) % 2 and self._alone(g, gs, xs) for g in gs):
+            return None
+        number = next((x for x in xs if x in self.masses), None)
+        if number is None or not self.masses.isdisjoint(y for x in xs for y in self.inside(self.inner[x])):
+            raise UndecidedLimit("a point mass stands inside the argument of a function")
+        atom, rest = self.atoms[number], list(xs)
+        rest.remove(number)
+        arg = atom.args[0]
+        if not isinstance(atom.function, PointMass) or atom.function.at is None or not isinstance(arg, VectorArgument):
+            raise UndecidedLimit(getattr(atom.function, "reason", "") or "a point mass has no place")
+        if not self.affine(self.polys[arg.poly]):
+            raise UndecidedLimit(f"a point mass at {atom.function.at} of an argument that is no Gaussian")
+        law = self._given(arg.poly, atom.function.at)
+        left: Poly = {(gs, tuple(rest)): self.equations.one}
+        return self.equations.multiply(scale, self._massed(law, atom, left))
+
+    def _massed(self, law: Conditioning, atom: Atom, left: Poly) -> Value:
+        """E[δ^{(k)}(p - a) G] = ((a-m) E[δ^{(k-1)} G] - (k-1) E[δ^{(k-2)} G] - E[δ^{(k-1)} Σ_h Cov(p,h) ∂_h G])/v."""
+        equations, (k,) = self.equations, atom.order
+        if k == 0:
+            return equations.multiply(law.density, self.expectation(law.given(left)))
+        lower = [self.new_atom(Atom(atom.function, (k - j,), atom.args)) for j in (1, 2) if k >= j]
+        terms = [(1, equations.multiply(law.gap, self.expectation(self.product(lower[0], left))))]
+        terms.append((-1, self.expectation(self.product(lower[0], self._derivative(left, law.against)))))
+        if k > 1:
+            terms.append((1 - k, self.expectation(self.product(lower[1], left))))
+        return equations.multiply(law.inverse, equations.add(terms))
+
+    def _given(self, poly: int, at: Fraction) -> Conditioning:
+        key = (poly, at)
+        if key not in self._conditioning:
+            law = Conditioning(self, len(self._conditionings), poly, at)
+            self._conditionings.append(law)
+            self._conditioning[key] = law
+            self.variances.add(law.variance)
+        return self._conditioning[key]
+
+    def _alone(self, gaussian: int, gs: tuple[int, ...], xs: tuple[int, ...]) -> bool:
+        """Whether a Gaussian is independent of all others, and of all atoms."""
+        read = {h for i in self.coordinates(xs) for hs, _ in self.polys[i] for h in hs}
+        return all(self.covariance(gaussian, h) is None for h in (read | set(gs)) - {gaussian}) and gaussian not in read
+
+    # -- Stein's lemma
 
     def _stein(self, gs: tuple[int, ...], xs: tuple[int, ...]) -> Value:
         """E[g M] for the newest Gaussian, which depends on the others least."""
@@ -322,13 +212,10 @@ class Space:
     def _factor(self, gaussian: int) -> Poly:
         """A Gaussian as an atom, to be integrated over."""
         poly = self.intern(self.variable(gaussian))
-        return self._atom(Atom(identity, (0,), (VectorArgument(poly),)))
+        return self.new_atom(Atom(identity, (0,), (VectorArgument(poly),)))
 
     def _atoms(self, xs: tuple[int, ...]) -> Value:
         from tensorprog.limits.groups import independent_groups
 
-        for x in xs:
-            if self.atoms[x].mass:
-                raise UndecidedLimit(f"Stein's lemma meets the point mass of {self.atoms[x].function.spec} at its kink")
         values = [self.equations.one, *independent_groups(self, xs)]
         return self.equations.multiply(*values)

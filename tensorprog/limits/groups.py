@@ -48,9 +48,16 @@ def _covariances(space: Space, polys: list[int]) -> dict[tuple[int, int], Value]
                     (1, space.equations.multiply(c, e, space.covariance(g, h)))
                     for family, parts in families[i].items()
                     for g, c in parts
-                    for h, e in families[j].get(family, ())
+                    for h, e in _related(families[j], family)
                 )
     return found
+
+
+def _related(families: dict[Hashable, list[tuple[int, int]]], family: Hashable) -> Iterable[tuple[int, int]]:
+    """The Gaussians that may depend on one of this family."""
+    if family is None:
+        return [part for parts in families.values() for part in parts]
+    return [*families.get(family, ()), *families.get(None, ())] if None in families else families.get(family, ())
 
 
 def _expectation(space: Space, atoms: list[int], group: list[int], covariance: dict[tuple[int, int], Value]) -> Value:

@@ -193,15 +193,6 @@ def test_zeros_are_exact():
     assert space.apply(relu, (2,), (VectorArgument(space.intern(g)),)) == {}
 
 
-def test_a_kink_differentiated_once_more_is_undecided():
-    """E[g relu'(g)] needs the point mass; times an exact zero it does not matter."""
-    space, (g, _, k), _ = space_of(np.diag([1.3, 0.8, 1.1]))
-    step = space.apply(relu, (1,), (VectorArgument(space.intern(g)),))
-    with pytest.raises(UndecidedLimit, match="point mass of relu"):
-        space.expectation(space.product(g, step))
-    assert space.expectation(space.product(k, step)) is None
-
-
 def test_a_deadline_in_the_past_is_noticed():
     space = Space(Equations(), deadline=now() - 1)
     g = space.variable(space.gaussian(lambda one, other: space.equations.one))
