@@ -26,13 +26,12 @@ EXACT = 10**9
 class PointMass(Univariate):
     """δ(z - at), as a factor of an expectation; no function, so it has no values.
 
-    at: None where the place is no number, or the mass meets what is not defined there; `reason` says why. met: whether
-    a function that jumps at the same place was multiplied with it already.
+    at: None where the place is no number, or the mass meets what is not defined there; `reason` says why.
     """
 
-    def __init__(self, at: Fraction | None, met: bool = False, reason: str = "") -> None:
-        self.at, self.met, self.reason = at, met, reason
-        self._spec = f"point_mass({at}, {met})" if at is not None else f"point_mass({reason})"
+    def __init__(self, at: Fraction | None, reason: str = "") -> None:
+        self.at, self.reason = at, reason
+        self._spec = f"point_mass({reason if at is None else at})"
 
     @property
     def spec(self) -> str:

@@ -64,7 +64,6 @@ def in_time(deadline: float) -> None:
 
 
 MOST = 2**18  # monomials of one polynomial
-KEPT = -1  # no node: a factor that stays
 
 
 class Variables:
@@ -108,7 +107,7 @@ class Variables:
 
     def _weak(self, function: Function, base: int, order: int, arg: Argument) -> Poly:
         """The weak derivative of this order of ψ^{(base)}: Dᵏ = ψ^{(base+k)} + Σ_j [ψ^{(base+j)}] δ^{(k-1-j)}."""
-        terms = [(self.equations.one, self.apply(function, (base + order,), (arg,)))]
+        terms: list[tuple[Value, Poly]] = [(self.equations.one, self.apply(function, (base + order,), (arg,)))]
         for j in range(order):
             for at, jump in function.jumps(base + j):
                 mass = self._mass(PointMass(at), order - 1 - j, self.simplified(arg))
@@ -135,7 +134,7 @@ class Variables:
         places = jumping(atom.function, atom.order)
         if places is None:
             reason = f"the derivative of order {sum(order)} of {atom.function.spec} has a point mass that is not known"
-            return self.new_atom(Atom(PointMass(None, reason=reason), (0,) * len(order), atom.args))
+            return self.new_atom(Atom(PointMass(None, reason), (0,) * len(order), atom.args))
         if places:
             return self._weak(atom.function, atom.order[0], 1, atom.args[0])
         return self.apply(atom.function, order, atom.args)
@@ -179,57 +178,54 @@ class Variables:
         found: dict[Monomial, list[tuple[Rational, Value]]] = {}
         for (gs, xs), c in one.items():
             for (hs, ys), e in other.items():
-                atoms, scale = tuple(sorted(xs + ys)), self.equations.multiply(c, e)
-                if self.masses and not self.masses.isdisjoint(atoms):
-                    met, atoms = self.met(atoms)
-                    scale = self.equations.multiply(scale, met)
-                found.setdefault((tuple(sorted(gs + hs)), atoms), []).append((1, scale))
+                monomial = (tuple(sorted(gs + hs)), tuple(sorted(xs + ys)))
+                found.setdefault(monomial, []).append((1, self.equations.multiply(c, e)))
         if len(found) > MOST:
             raise UndecidedLimit(f"a limit variable has {len(found)} terms, more than {MOST}")
         sums = {monomial: self.equations.add(parts) for monomial, parts in found.items()}
         return {monomial: c for monomial, c in sums.items() if c is not None}
 
     def met(self, atoms: tuple[int, ...]) -> tuple[Value, tuple[int, ...]]:
-        """Atoms with a point mass among them: f(p) δ(p - a) is f(a) δ(p - a), with the mean where f jumps at a."""
-        for number in atoms:
-            atom = self.atoms[number]
-            if not isinstance(atom.function, PointMass) or atom.function.at is None:
-                continue
-            scale, mass, left = self.equations.one, atom.function, list[int]()
-            others = list(atoms)
-            others.remove(number)
-            for other in others:
-                value, mass = self._meets(mass, atom, self.atoms[other])
-                if value is None:
-                    return None, ()
-                left += [other] if value == KEPT else []
-                scale = scale if value == KEPT else self.equations.multiply(scale, value)
-            if len(left) < len(others) or mass != atom.function:
-                (moved,) = self.new_atom(Atom(mass, atom.order, atom.args))
-                further, rest = self.met(tuple(sorted((*left, *moved[1]))))
-                return self.equations.multiply(scale, further), rest
-        return self.equations.one, atoms
+        """Atoms with a point mass among them: f(p) δ(p - a) is f(a) δ(p - a), with the mean where f jumps at a.
 
-    def _meets(self, mass: PointMass, atom: Atom, other: Atom) -> tuple[Value, PointMass]:
-        """What another atom is at a point mass, KEPT where it stays a factor, and the mass from there on."""
-        if other.args != atom.args or mass.at is None:
-            return KEPT, mass
-        if isinstance(other.function, PointMass):
-            if other.function.at not in (None, mass.at):
-                return None, mass
-            return KEPT, PointMass(None, reason=f"two point masses meet at {mass.at}")
-        places = jumping(other.function, other.order)
-        if places is None or mass.at in places:
-            if places is None or mass.met or sum(atom.order):
-                what = f"{other.function.spec}, differentiated {sum(other.order)} times, meets a point mass at its jump"
-                return KEPT, PointMass(None, reason=what)
-            mean = middle(other.function, other.order, mass.at)
-            return self.equations.number(mean), PointMass(mass.at, met=True)
-        if sum(atom.order):
-            return KEPT, mass
-        if vanishes_at(other.function, other.order, mass.at):
-            return None, mass
-        return self.equations.apply(other.function, other.order, (self.equations.number(mass.at),)), mass
+        The atoms are all that the mass is multiplied with: of three functions that jump at a, f g δ is not f̄ ḡ δ.
+        """
+        scale: Value = self.equations.one
+        for number in [x for x in atoms if x in self.masses]:
+            atom, others = self.atoms[number], list(atoms)
+            others.remove(number)
+            here = [x for x in others if self.atoms[x].args == atom.args]
+            if not isinstance(atom.function, PointMass) or atom.function.at is None or not here:
+                continue
+            mass, at, k = atom.function, atom.function.at, sum(atom.order)
+            masses = [f.at for x in here if isinstance(f := self.atoms[x].function, PointMass)]
+            if any(other not in (at, None) for other in masses):
+                return None, ()
+            jumps = [x for x in here if x not in self.masses and self._jumps(self.atoms[x], at)]
+            if masses or len(jumps) > 1 or (k and jumps):
+                what = ", ".join(self.atoms[x].function.spec for x in jumps) or "another"
+                moved = self.new_atom(Atom(PointMass(None, f"a point mass meets {what} at {at}"), (0,), atom.args))
+                ((_, (unknown,)),) = moved
+                return scale, tuple(sorted((*others, unknown)))
+            if k == 0:
+                scale = self.equations.multiply(scale, *(self._at(self.atoms[x], mass, x in jumps) for x in here))
+                if scale is None:
+                    return None, ()
+                atoms = tuple(x for x in atoms if x not in here)
+        return scale, atoms
+
+    def _jumps(self, atom: Atom, at: Fraction) -> bool:
+        places = jumping(atom.function, atom.order)
+        return places is None or at in places
+
+    def _at(self, atom: Atom, mass: PointMass, jumps: bool) -> Value:
+        """A function of one argument where a point mass is."""
+        at = mass.at or Fraction(0)
+        if jumps:
+            return self.equations.number(middle(atom.function, atom.order, at))
+        if vanishes_at(atom.function, atom.order, at):
+            return None
+        return self.equations.apply(atom.function, atom.order, (self.equations.number(at),))
 
     def affine(self, poly: Poly) -> bool:
         """Whether a polynomial is a Gaussian plus a constant."""
@@ -272,6 +268,9 @@ class Variables:
         return self._derivative(poly, lambda h: self.equations.one if h == gaussian else None)
 
     def _derivative(self, poly: Poly, along: Callable[[int], Value]) -> Poly:
+        if self.masses and any(not self.masses.isdisjoint(xs) for _, xs in poly):
+            parts = [(c, gs, *self.met(xs)) for (gs, xs), c in poly.items()]
+            poly = self.combined([(met, {(gs, xs): c}) for c, gs, met, xs in parts])
         moved: dict[int, Poly] = {}
         for number in self.inside({x for _, xs in poly for x in xs}):
             moved[number] = self._atom_derivative(number, along, moved)

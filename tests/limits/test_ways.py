@@ -146,13 +146,14 @@ def test_one_slot_decides_what_the_whole_does_not(order, what, monkeypatch):
     assert found.derivation.steps[1:] == entry.derivation.steps
 
 
-def test_a_share_of_a_kinked_net():
-    """The readout's share of C^{1,1} meets no second derivative of relu."""
+def test_the_norm_of_a_kinked_net():
+    """C^{1,1} of relu holds steps, whose weak derivatives Stein's lemma counts; the readout's share holds none."""
     program = tp.trace(architectures.mlp, inputs=2, depth=2, phi=relu)
     data = BY_NAME["mlp"].data(2)
     entry, found = lone((1, 1), program, data)
-    assert (found.status, found.constant_of) == ("definite", "lim n^1 ‖(C^{1,1})_v‖²")
+    assert (found.status, found.constant_of) == ("definite", "lim n^1 ‖C^{1,1}‖²")
     assert found.law == entry.law
+    assert_limit(tp.correlation(program, 1, 1, (0, 1)), data, 200)
     assert_limit(norm_share(program, 1, (0, 1), ["v"]), data, 200)
 
 

@@ -137,8 +137,12 @@ def test_what_is_not_defined_is_refused():
 
     step = phi(relu, g, 1)
     cube = space.product(space.product(step, step), step)
-    with pytest.raises(UndecidedLimit, match="meets a point mass at its jump"):
+    with pytest.raises(UndecidedLimit, match="a point mass meets relu, relu at 0"):
         space.expectation(space.product(h, cube))
+    sign = phi(leaky_relu(-1), g, 1)
+    with pytest.raises(UndecidedLimit, match="a point mass meets"):
+        space.expectation(space.product(h, space.product(space.product(sign, sign), sign)))
+    assert space.expectation(space.product(h, space.product(sign, sign))) is None
     square = phi(relu, space.product(g, g), 1)
     with pytest.raises(UndecidedLimit, match="no Gaussian"):
         space.expectation(space.derivative(square, 0))
