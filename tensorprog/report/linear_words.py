@@ -168,7 +168,7 @@ def _agrees(report: Linearity, outcome: Outcome) -> str:
 def advice(report: Linearity) -> str:
     """What would settle the verdict at ρ = κ = 0 after all steps; empty when it is settled."""
     v = report.at().verdict
-    return f"To settle ρ = κ = 0: {minus(v.advice)}." if v is not None and v.advice else ""
+    return f"To settle ρ = κ = 0: {minus(str(v.advice))}." if v is not None and v.advice else ""
 
 
 def threshold(report: Linearity) -> list[str]:

@@ -175,8 +175,8 @@ def footing(table: Table, weak: WeakCorrelation) -> str:
 
 def advice(m: Measurement) -> str:
     """What would settle an open verdict; samples of a spectral norm are counted apart."""
-    text = m.verdict.advice
-    return re.sub(r"(about \d+) samples", r"\1 operator samples", text) if m.entry.D == 2 else text
+    found = m.verdict.advice
+    return "" if found is None else found.words("operator samples" if m.entry.D == 2 else "samples")
 
 
 def answer(report: Report) -> str:

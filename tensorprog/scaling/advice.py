@@ -1,4 +1,4 @@
-"""What would settle an inconclusive verdict: the cheapest extension of the run that narrows the interval enough.
+"""Why a verdict is open, and what would settle it: the cheapest extension of the run that narrows what is allowed.
 
 A forecast, not a promise: it assumes that the exponent is where it is measured now, that errors of logarithms of
 quantiles stay what they are, scaled by 1/√samples, and that drift widens the interval by the same factor as now.
@@ -6,11 +6,14 @@ quantiles stay what they are, scaled by 1/√samples, and that drift widens the 
 
 from __future__ import annotations
 
-from itertools import product
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from typing import assert_never
 
 import numpy as np
 from scipy import stats
 
+from tensorprog.scaling.corrections import FAMILIES, Interval, forecast, heavy
 from tensorprog.scaling.fit import line
 from tensorprog.scaling.quantiles import Points
 
@@ -23,53 +26,145 @@ SAFETY = 1.5  # by which the forecast interval must be narrower than the room
 COST = 2.0  # of a sample, as a power of n
 
 
-def advise(found: Points, slope: float, interval: tuple[float, float], low: float, high: float, margin: float) -> str:
-    """In words: the widths and samples at which the interval would fit the room between the slope and the margin."""
-    ends = [end for end in (low, high) if np.isfinite(end)]
-    room = min(abs(slope - end) for end in ends)
+class Reason(Enum):
+    """Why a verdict is open."""
+
+    LOGARITHM = auto()
+    """The law has a factor n^o(1)."""
+    FEW_SAMPLES = auto()
+    MOSTLY_ZERO = auto()
+    ROUNDING = auto()
+    """All that was sampled is rounding errors."""
+    REACHES_OUT = auto()
+    """The interval contains exponents in and out of the margin, the slope is within it."""
+    REACHES_IN = auto()
+    """The same, and the slope is not."""
+    CORRECTION_ALLOWS = auto()
+    """The interval lies outside, and a finite-width correction could still hide the law."""
+    CORRECTION_FORBIDS = auto()
+    """The interval lies inside, and a finite-width correction could still imitate the law."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Widths, and samples at each."""
+
+    widths: tuple[float, ...]
+    samples: float
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """Why a verdict is open: measured slope and interval where there are any, `limit` a number that the reason names.
+
+    plan: what should settle it. close: the slope is too near the end of the margin. largest: the width up to which
+    no plan would do.
+    """
+
+    reason: Reason
+    slope: float = float("nan")
+    interval: Interval = (float("nan"), float("nan"))
+    limit: float = 0.0
+    plan: Plan | None = None
+    close: bool = False
+    largest: float | None = None
+
+    def words(self, samples: str = "samples") -> str:
+        """In English; `samples` says samples of what."""
+        seen, low, high = self.reason, *self.interval
+        match seen:
+            case Reason.LOGARITHM:
+                return "a factor n^o(1) cannot be told from a small power at any width"
+            case Reason.FEW_SAMPLES:
+                return f"fewer than {self.limit:g} {samples} at a width decide nothing; use at least {self.limit:g}"
+            case Reason.MOSTLY_ZERO:
+                return f"most {samples} are exactly 0; use more {samples}, or larger widths"
+            case Reason.ROUNDING:
+                return f"{samples} of at most {self.limit:.1g} are 0 to rounding; there is no exponent to read"
+            case Reason.REACHES_OUT:
+                told = f"the interval [{low:.2f}, {high:.2f}] reaches out of the margin"
+            case Reason.REACHES_IN:
+                told = f"the interval [{low:.2f}, {high:.2f}] reaches into the margin"
+            case Reason.CORRECTION_ALLOWS:
+                slope = f"the slope {self.slope:.2f} is outside the margin"
+                told = f"{slope}, but a correction that fits the data allows the law"
+            case Reason.CORRECTION_FORBIDS:
+                told = (
+                    f"the interval [{low:.2f}, {high:.2f}] lies within the margin, but a correction that fits the data "
+                    f"allows exponents off by more than {self.limit:g}"
+                )
+            case _:
+                assert_never(seen)
+        if self.close:
+            return f"{told}; the slope is within {CLOSE} of the margin's end: use another margin, or much larger widths"
+        if self.plan is None:
+            return told if self.largest is None else f"{told}; widths beyond {self.largest:.0f} would be needed"
+        shown = ", ".join(f"{width:.0f}" for width in self.plan.widths)
+        return f"{told}; about {self.plan.samples:.0f} {samples} at widths {shown} should settle it"
+
+    def __str__(self) -> str:
+        return self.words()
+
+
+def advise(
+    found: Points,
+    levels: list[int],
+    slope: float,
+    interval: Interval,
+    low: float,
+    high: float,
+    margin: float,
+    reach: float,
+) -> Advice:
+    """For points whose verdict on [low, high] is open; `reach`: what corrections may allow beyond it, see `verdict`."""
+    room = min(abs(slope - end) for end in (low, high) if np.isfinite(end))
     inside = low <= slope <= high
-    seen = f"the interval [{interval[0]:.2f}, {interval[1]:.2f}] reaches {'out of' if inside else 'into'} the margin"
-    if _decides(interval, low, high):
-        seen = f"the slope {slope:.2f} is outside the margin, but a correction in 1/n that fits the data allows the law"
+    if interval[1] < low or interval[0] > high:
+        reason = Reason.CORRECTION_ALLOWS
+    elif low <= interval[0] and interval[1] <= high:
+        reason = Reason.CORRECTION_FORBIDS
+    else:
+        reason = Reason.REACHES_OUT if inside else Reason.REACHES_IN
+    seen = Advice(reason, slope, interval, limit=margin + reach)
     half_width = (interval[1] - interval[0]) / 2
     if room < CLOSE and half_width < AIM * margin:
-        return f"{seen}; the slope is within {CLOSE} of the margin's end: use another margin, or much larger widths"
-    plan = _cheapest(found, max(room, AIM * margin), half_width)
-    if plan is None:
-        return f"{seen}; widths beyond {_plain(found.widths[-1] * 2 ** DOUBLINGS[-1])} would be needed"
-    widths, samples = plan
-    shown = ", ".join(_plain(w) for w in widths)
-    return f"{seen}; about {_plain(samples)} samples at widths {shown} should settle it"
+        return replace(seen, close=True)
 
+    families = [*FAMILIES, *heavy(found)]
 
-def _decides(interval: tuple[float, float], low: float, high: float) -> bool:
-    """Whether the interval alone would refute."""
-    return interval[1] < low or interval[0] > high
+    def settles(plan: Points) -> bool:
+        """Whether a run without drift whose slope is that of today would be decided, errors larger by `SAFETY`."""
+        critical = SAFETY * _student(plan)
+        least, most = forecast(plan, levels, critical, families)
+        if inside:
+            return low - reach <= slope + least and slope + most <= high + reach
+        return slope + most < low or slope + least > high
 
-
-def _cheapest(found: Points, room: float, half_width: float) -> tuple[list[float], float] | None:
-    """The plan of least cost whose interval, that of an extrapolation in 1/n times today's excess, fits `room`."""
     excess = max(1.0, half_width / _half_width(found)) if len(found.widths) > 2 else 1.0
-    best: tuple[float, list[float], float] | None = None
-    for doublings, multiple in product(DOUBLINGS, MULTIPLES):
+    best: tuple[float, Plan] | None = None
+    for doublings in DOUBLINGS:
         count = len(found.widths) + doublings
-        if count < 3 or (doublings == 0 and multiple == 1):
-            continue
         widths = np.concatenate([found.widths, found.widths[-1] * 2.0 ** np.arange(1, doublings + 1)])
-        covariance = np.concatenate([found.covariance, np.repeat(found.covariance[-1:], doublings, axis=0)]) / multiple
-        counts = np.full(count, found.counts.max() * multiple)
-        plan = Points(widths, np.zeros((count, found.logs.shape[1])), covariance, counts)
-        cost = float(counts[0] * (widths**COST).sum())
-        if SAFETY * excess * _half_width(plan) <= room and (best is None or cost < best[0]):
-            best = cost, list(widths), float(counts[0])
-    return None if best is None else (best[1], best[2])
+        covariance = np.concatenate([found.covariance, np.repeat(found.covariance[-1:], doublings, axis=0)])
+        for multiple in MULTIPLES:
+            samples = float(found.counts.max() * multiple)
+            cost = samples * float((widths**COST).sum())
+            if count < 3 or (doublings == 0 and multiple == 1) or (best is not None and cost >= best[0]):
+                continue
+            flat = np.zeros((count, found.logs.shape[1]))
+            plan = Points(widths, flat, covariance / multiple, np.full(count, samples))
+            narrow = SAFETY * excess * _half_width(plan) <= max(room, AIM * margin)
+            if narrow and settles(plan):
+                best = cost, Plan(tuple(widths), samples)
+    if best is None:
+        return replace(seen, largest=float(found.widths[-1] * 2 ** DOUBLINGS[-1]))
+    return replace(seen, plan=best[1])
+
+
+def _student(plan: Points) -> float:
+    return float(stats.t.ppf((1 + CONFIDENCE) / 2, plan.freedom))
 
 
 def _half_width(plan: Points) -> float:
     """Of the 95 % interval of an extrapolation in 1/n."""
-    critical = float(stats.t.ppf((1 + CONFIDENCE) / 2, plan.freedom))
-    return critical * line(plan, "", [plan.widths[0] / plan.widths]).error
-
-
-def _plain(value: float) -> str:
-    return f"{value:.0f}"
+    return _student(plan) * line(plan, "", [plan.widths[0] / plan.widths]).error

@@ -5,22 +5,18 @@ intercept for each quantile (if |C_n| n^(-s) converges in law, its quantiles sha
 
 - *straight line*, over all widths or without the smallest ones;
 - *extrapolation in 1/n*, in 1/√n: b/n, b/√n, with a b for each quantile; and b/n with b'/√n for the 0.9 quantile alone,
-  as where a size concentrates: fluctuations of order 1/√n move its median by 1/n only;
-- *bounded correction*: a factor (1 + βz)^(±1), z = (n_1/n) or (n_1/n)^(1/2), with a β for each quantile, worth at most
-  a factor `LARGEST_FACTOR` either way at the smallest width n_1. Its limit β → ∞ is another power law, which is
-  why it must be bounded: an unbounded one fits every exponent.
+  as where a size concentrates: fluctuations of order 1/√n move its median by 1/n only.
 
-Two different uses. `average` weighs the linear fits by exp(-AIC/2), AIC = χ² + 2 (parameters) + 2 (points left out),
-with variance Σ w σ² + Σ w (s - s̄)² (Jay and Neil, Phys. Rev. D 103, 114502, 2021; Buckland, Burnham and Augustin,
-Biometrics 53, 1997): drift that the data show, or cannot exclude, widens it. `extrapolations` gives one interval for
-every fit that the data do not reject, for a refutation that must survive all of them.
+`average` weighs them by exp(-AIC/2), AIC = χ² + 2 (parameters) + 2 (points left out), with variance
+Σ w σ² + Σ w (s - s̄)² (Jay and Neil, Phys. Rev. D 103, 114502, 2021; Buckland, Burnham and Augustin, Biometrics 53,
+1997): drift that the data show widens it. Drift that they do not show, but allow, is left to `corrections`.
 
 Known limit: the average trusts odd powers of n^(-1/2) less than whole powers of 1/n (`HALF_POWER_PRIOR`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,13 +24,8 @@ from scipy import stats
 
 from tensorprog.scaling.quantiles import Array, Points
 
-LARGEST_FACTOR = 5.0
-UNSEEN_FACTOR = 1.5  # with two widths, a 1/n correction up to this factor at the smaller one enters the interval
 HALF_POWER_PRIOR = 0.1
 POOR_FIT = 0.05  # below this p-value of the best fit, errors of the average are scaled by √(χ²/ν)
-REJECTED_FIT = 1e-3  # below this p-value a fit says nothing about s
-GRID = 61
-ZOOMS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,64 +149,6 @@ def average(fits: Sequence[Fit]) -> Average:
     scale = float(np.sqrt(best.chi2 / best.freedom)) if best.p_value < POOR_FIT else 1.0
     names = tuple((fit.name, float(weight)) for fit, weight in zip(fits, weights, strict=True))
     return Average(slope, float(np.sqrt(variance)) * max(scale, 1.0), names, max(scale, 1.0))
-
-
-def bounded(
-    points: Points,
-    power: float,
-    sign: int,
-    critical: float,
-    *,
-    largest: float = LARGEST_FACTOR,
-    only_fitting: bool = True,
-) -> tuple[float, float] | None:
-    """Profile interval of s under a factor (1 + β_j (n_1/n)^power)^sign for each quantile j.
-
-    1/largest ≤ 1 + β_j ≤ largest; the interval is {s : min over β of χ²(s, β) - χ²_min ≤ critical²}, by a grid over
-    the β_j refined around its best point. None when the data reject the family (p < `REJECTED_FIT`).
-    """
-    algebra = Projection.of(points)
-    count, kinds = points.logs.shape
-    shape = (points.widths[0] / points.widths) ** power
-    start = algebra.residual @ algebra.white(points.logs)
-    slope = float(algebra.slope(points.logs))
-    bound = np.log(largest)
-    centres, reach = [0.0] * kinds, bound
-    chi2s, slopes = [], []
-    for _ in range(ZOOMS):
-        axes = [np.clip(np.linspace(c - reach, c + reach, GRID), -bound, bound) for c in centres]
-        residuals, shifts = start, np.array(slope)
-        for j, axis in enumerate(axes):
-            offset = np.zeros((GRID, count, kinds))
-            offset[:, :, j] = sign * np.log1p(np.expm1(axis)[:, None] * shape)
-            residuals = residuals[..., None, :] - algebra.white(offset) @ algebra.residual.T
-            shifts = shifts[..., None] - algebra.slope(offset)
-        chi2 = np.sum(residuals**2, axis=-1)
-        place = np.unravel_index(int(np.argmin(chi2)), chi2.shape)
-        centres = [float(axis[i]) for axis, i in zip(axes, place, strict=True)]
-        reach *= 4 / GRID
-        chi2s.append(chi2.ravel())
-        slopes.append(shifts.ravel())
-    chi2, shifts = np.concatenate(chi2s), np.concatenate(slopes)
-    best = float(chi2.min())
-    freedom = points.logs.size - algebra.parameters - kinds
-    if only_fitting and stats.chi2.sf(best, max(freedom, 1)) < REJECTED_FIT:
-        return None
-    spread = algebra.error * np.sqrt(np.maximum(critical**2 - (chi2 - best), 0))
-    inside = chi2 - best <= critical**2
-    return float((shifts - spread)[inside].min()), float((shifts + spread)[inside].max())
-
-
-def extrapolations(points: Points, critical: float) -> Iterator[tuple[float, float]]:
-    """Intervals for s, ± `critical` standard errors, of every fit, linear or bounded, that the data do not reject."""
-    for fit in linear_fits(points):
-        if fit.p_value >= REJECTED_FIT:
-            yield fit.slope - critical * fit.error, fit.slope + critical * fit.error
-    for power in (1.0, 0.5):
-        for sign in (1, -1):
-            interval = bounded(points, power, sign, critical)
-            if interval is not None:
-                yield interval
 
 
 def local_slopes(points: Points) -> tuple[tuple[float, ...], tuple[float, ...]]:

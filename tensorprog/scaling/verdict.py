@@ -1,12 +1,13 @@
 """The verdict on one derived law n^e (log n)^l: an equivalence test on the exponent read off quantiles of ‖C‖.
 
-The samples at width n are divided by (log n)^l, then the exponent of n is read, with everything a finite width may
-add (`fit`). An exact law is `confirmed` when the interval lies within e ± margin; an upper bound when it lies below
-e + margin. It is `refuted` only when the interval and the interval of every extrapolation that fits the data lie
-outside. Anything else is `inconclusive`, with advice what would settle it.
+The samples at width n are divided by (log n)^l, then the exponent of n is read, with the drift that the data show
+(`fit`). An exact law is `confirmed` when the interval lies within e ± margin, an upper bound when it lies below
+e + margin, and when no finite-width correction that fits the data (`corrections`) allows an exponent further off than
+2.5 margins: a quarter, by default. It is `refuted` when the interval lies outside the margin, and so does every
+exponent that such a correction allows. Anything else is `inconclusive`, with advice what would settle it.
 
 Intervals are slope ± Student's t times the bootstrap standard error, 95 % for what is shown and for a confirmation,
-99 % for each of the many extrapolations that a refutation must survive.
+99 % for what a refutation must survive.
 """
 
 from __future__ import annotations
@@ -19,13 +20,11 @@ import numpy as np
 from scipy import stats
 
 from tensorprog.exponents import UNBOUNDED_LOG, Exponent
-from tensorprog.scaling.advice import advise
+from tensorprog.scaling.advice import Advice, Reason, advise
+from tensorprog.scaling.corrections import Family, Form, Interval, allowed, profile, union
 from tensorprog.scaling.fit import (
-    UNSEEN_FACTOR,
     Projection,
     average,
-    bounded,
-    extrapolations,
     line,
     linear_fits,
     local_slopes,
@@ -33,11 +32,12 @@ from tensorprog.scaling.fit import (
 from tensorprog.scaling.quantiles import Array, Points, log_draws, points, quantiles
 
 Word = Literal["confirmed", "refuted", "inconclusive"]
-Interval = tuple[float, float]
 RESAMPLES = 2000
 CONFIDENCE = 0.95
 REFUTING_CONFIDENCE = 0.99
-REFUTING_SAMPLES = 20  # a width; with 10 a bootstrap of quantiles is too narrow, and 2 % of true laws were refuted
+FEWEST_SAMPLES = 20  # a width that decide; with 10 a bootstrap of quantiles is too narrow
+REACH = 2.5  # margins, a quarter by default, within which any correction must leave the exponent of a confirmed law
+UNSEEN_FACTOR = 1.5  # with two widths, a 1/n correction up to this factor at the smaller one enters the interval
 NOWHERE: Interval = (float("nan"), float("nan"))
 
 
@@ -49,7 +49,7 @@ class Verdict:
     raw_slope, raw_interval: of a straight line through log ‖C‖ as it stands, percentiles of the bootstrap.
     local_slopes, local_errors: between consecutive widths, (log n)^l divided out.
     tight: whether the measurement also excludes exponents below e - margin (True), lies below it (False), or neither.
-    method: which fits carry the slope. advice: for an inconclusive verdict, what would settle it.
+    method: which fits carry the slope. advice: for an inconclusive verdict, why it is open and what would settle it.
     """
 
     verdict: Word
@@ -62,7 +62,7 @@ class Verdict:
     tight: bool | None
     margin: float
     method: str
-    advice: str = ""
+    advice: Advice | None = None
 
 
 def judge(
@@ -96,30 +96,29 @@ def judge(
     divided = Points(n, raw.logs - log_factor(law, n)[:, None], raw.covariance, raw.counts)
     slope, error, method = _measured(divided)
     critical = _student(CONFIDENCE, divided)
-    interval = _interval(divided, slope, error, critical)
+    interval = _interval(divided, usable, slope, error, critical)
+    confirming, refuting = allowed(divided, usable, (critical, _student(REFUTING_CONFIDENCE, divided)))
     slopes, errors = local_slopes(divided)
     low = -np.inf if bound else float(law.power) - margin
     high = float(law.power) + margin
+    beyond = (REACH - 1) * margin
     word: Word = "inconclusive"
-    if low <= interval[0] and interval[1] <= high:
+    if _inside(interval, low, high) and _inside(confirming, low - beyond, high + beyond):
         word = "confirmed"
-    elif _outside(interval, low, high) and law.log != UNBOUNDED_LOG:
-        others = list(extrapolations(divided, _student(REFUTING_CONFIDENCE, divided)))
-        word = "refuted" if all(_outside(other, low, high) for other in others) else "inconclusive"
+    elif _outside(union([interval, refuting]), low, high) and law.log != UNBOUNDED_LOG:
+        word = "refuted"
     least_samples = min(map(len, samples))
-    if word == "refuted" and least_samples < REFUTING_SAMPLES:
+    if least_samples < FEWEST_SAMPLES:
         word = "inconclusive"
     least = float(law.power) - margin
     tight = False if interval[1] < least else True if least <= interval[0] and interval[1] <= high else None
-    advice = ""
-    if word == "inconclusive":
-        advice = (
-            "a factor n^o(1) cannot be told from a small power at any width"
-            if law.log == UNBOUNDED_LOG
-            else f"{least_samples} samples at a width refute nothing; use at least {REFUTING_SAMPLES}"
-            if least_samples < REFUTING_SAMPLES
-            else advise(divided, slope, interval, low, high, margin)
-        )
+    advice = None
+    if word == "inconclusive" and law.log == UNBOUNDED_LOG:
+        advice = Advice(Reason.LOGARITHM)
+    elif word == "inconclusive" and least_samples < FEWEST_SAMPLES:
+        advice = Advice(Reason.FEW_SAMPLES, limit=FEWEST_SAMPLES)
+    elif word == "inconclusive":
+        advice = advise(divided, usable, slope, interval, low, high, margin, beyond)
     return Verdict(word, slope, interval, raw_slope, raw_interval, slopes, errors, tight, margin, method, advice)
 
 
@@ -150,12 +149,16 @@ def _measured(found: Points) -> tuple[float, float, str]:
     return together.slope, together.error, together.describe()
 
 
-def _interval(found: Points, slope: float, error: float, critical: float) -> Interval:
-    ends = [slope - critical * error, slope + critical * error]
+def _interval(found: Points, levels: Sequence[int], slope: float, error: float, critical: float) -> Interval:
+    ends = [(slope - critical * error, slope + critical * error)]
     if len(found.widths) == 2:
-        for sign in (1, -1):
-            ends += bounded(found, 1.0, sign, critical, largest=UNSEEN_FACTOR, only_fitting=False) or ()
-    return min(ends), max(ends)
+        for form in (Form.SUM, Form.INVERSE):
+            ends += profile(found, Family(form, (1.0, 1.0), UNSEEN_FACTOR), levels, (critical,)).intervals
+    return union(ends)
+
+
+def _inside(interval: Interval, low: float, high: float) -> bool:
+    return low <= interval[0] and interval[1] <= high
 
 
 def _outside(interval: Interval, low: float, high: float) -> bool:
@@ -178,5 +181,16 @@ def _no_logarithm(samples: Sequence[Array], bound: bool, margin: float) -> Verdi
             word, NOWHERE[0], NOWHERE, NOWHERE[0], NOWHERE, (), (), False, margin, "all samples are exactly 0"
         )
     method = "the median and the 0.9 quantile are 0 at some width; an exponent needs positive ones"
-    advice = "most samples are exactly 0; use more samples, or larger widths"
-    return Verdict("inconclusive", NOWHERE[0], NOWHERE, NOWHERE[0], NOWHERE, (), (), None, margin, method, advice)
+    return Verdict(
+        "inconclusive",
+        NOWHERE[0],
+        NOWHERE,
+        NOWHERE[0],
+        NOWHERE,
+        (),
+        (),
+        None,
+        margin,
+        method,
+        Advice(Reason.MOSTLY_ZERO),
+    )

@@ -10,8 +10,8 @@ from scipy import stats
 
 from tensorprog.exponents import Exponent
 from tensorprog.scaling import judge
-from tensorprog.scaling.advice import SAFETY, _cheapest, _half_width, advise
-from tensorprog.scaling.fit import REJECTED_FIT, Fit, average, bounded, extrapolations, linear_fits
+from tensorprog.scaling.advice import Advice, Plan, Reason, advise
+from tensorprog.scaling.fit import Fit, average, linear_fits
 from tensorprog.scaling.quantiles import points, quantiles
 from tensorprog.scaling.verdict import _student
 
@@ -43,15 +43,6 @@ def test_errors_grow_where_no_fit_is_good():
     assert "no fit is good" in average([poor]).describe()
 
 
-@pytest.mark.parametrize("samples", [300, 20_000])
-def test_extrapolations_are_the_fits_that_the_data_do_not_reject(samples):
-    found = logs(0.5, samples)
-    linear = [(f.slope - 3 * f.error, f.slope + 3 * f.error) for f in linear_fits(found) if f.p_value >= REJECTED_FIT]
-    other = [bounded(found, power, sign, 3.0) for power in (1.0, 0.5) for sign in (1, -1)]
-    assert list(extrapolations(found, 3.0)) == linear + [interval for interval in other if interval is not None]
-    assert (len(linear) < len(linear_fits(found))) == (samples == 20_000)
-
-
 def test_intervals_are_two_sided():
     found = logs()
     assert _student(0.95, found) == pytest.approx(stats.t.ppf(0.975, 2 * 5 * 300**0.5))
@@ -65,19 +56,34 @@ def test_a_correction_that_fits_forbids_a_refutation():
     found = judge(widths, samples, Exponent(Fraction(-2)), bound=True, margin=0.05)
     assert found.interval[0] > -1.95
     assert found.verdict == "inconclusive"
-    assert "outside the margin, but a correction in 1/n that fits the data allows the law" in found.advice
+    assert found.advice is not None and found.advice.reason is Reason.CORRECTION_ALLOWS
 
 
-def test_the_cheapest_plan_for_a_slightly_narrower_interval_is_twice_the_samples():
-    found = logs()
-    half = _half_width(found)
-    assert _cheapest(found, 0.8 * SAFETY * half, half) == (list(WIDTHS), 600.0)
+def test_the_cheapest_plan_is_found():
+    """Twice the samples at the same widths are the least that one can ask for."""
+    said = advise(logs(), [0, 1], -1.0, (-1.11, -0.95), -1.1, -0.9, 0.1, 5.0)
+    assert said.reason is Reason.REACHES_OUT
+    assert said.plan == Plan(tuple(WIDTHS), 600.0)
 
 
 def test_a_slope_at_the_end_of_the_margin_is_not_chased():
     """The nearer end counts: -0.91 is 0.01 from the upper end of -1 ± 0.1."""
-    said = advise(logs(), -0.91, (-0.93, -0.89), -1.1, -0.9, 0.1)
-    assert "out of the margin" in said and "use another margin" in said
+    said = advise(logs(), [0, 1], -0.91, (-0.93, -0.89), -1.1, -0.9, 0.1, 0.15)
+    assert said.reason is Reason.REACHES_OUT and said.close and said.plan is None
+    assert "out of the margin" in str(said) and "use another margin" in str(said)
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_reason_is_told_with_its_numbers(reason):
+    said = Advice(reason, 0.25, (0.125, 0.5), 20).words("operator samples")
+    numbers = {
+        Reason.LOGARITHM: ["n^o(1)"],
+        Reason.MOSTLY_ZERO: ["operator samples"],
+        Reason.CORRECTION_ALLOWS: ["0.25"],
+    }
+    short = {Reason.FEW_SAMPLES: ["20 operator samples"], Reason.ROUNDING: ["operator samples of at most 2e+01"]}
+    for shown in (numbers | short).get(reason, ["[0.12, 0.50]"]):
+        assert shown in said
 
 
 def test_an_interval_across_the_lower_end_leaves_tightness_open():

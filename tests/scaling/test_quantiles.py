@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tensorprog.scaling.fit import Projection, bounded, line, linear_fits
+from tensorprog.scaling.fit import Projection, line, linear_fits
 from tensorprog.scaling.quantiles import LEVELS, log_draws, points, quantiles
 
 WIDTHS = np.array([64.0, 128.0, 256.0, 512.0, 1024.0])
@@ -59,16 +59,6 @@ def test_extrapolation_removes_a_correction_in_one_over_n():
     assert abs(straight.slope + 1) > 5 * straight.error
     assert abs(corrected.slope + 1) < 4 * corrected.error
     assert straight.p_value < 1e-3 < corrected.p_value
-
-
-def test_a_bounded_correction_allows_more_than_the_line():
-    q = quantiles(drawn(2), 500, np.random.default_rng(2))
-    logs = points(WIDTHS, q, [0, 1])
-    fit = line(logs, "")
-    for sign in (1, -1):
-        low, high = bounded(logs, 1.0, sign, 2.0)
-        assert low <= -1 <= high
-        assert 4 * fit.error < high - low < 2
 
 
 def test_projection_of_draws_spreads_like_the_error():

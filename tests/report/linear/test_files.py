@@ -41,7 +41,7 @@ def test_tables_hold_every_outcome(report, folder):
     assert {len(re.split(r"(?<!\\)\|", row)) for row in rows} == {15}
     plain = str(report).splitlines()
     assert plain[0] == "small net" and plain[-2:] == [words.counted(report), words.advice(report)]
-    settled = seen(report, verdict="confirmed", advice="")
+    settled = seen(report, verdict="confirmed", advice=None)
     assert str(settled).splitlines()[-1] == words.counted(settled) and "To settle" not in markdown(settled)
     assert "use at least 20" in text
     (long,) = [line for line in plain if line.startswith("sup of")]

@@ -1,0 +1,170 @@
+"""Families of finite-width corrections, and the exponents that each of them allows.
+
+A size q_n = A n^s (1 + what vanishes) looks like another power over a few octaves where the correction is large and
+slow. No fit can tell how it goes on; what can be told is which exponents s some correction *of moderate size* makes
+compatible with the samples. With n_1 the smallest width and z = (n_1/n)^a, a quantile is multiplied by
+
+- *sum*: 1 + β z, as where a term that is smaller by n^(-a) adds up, or cancels;
+- *inverse*: 1/(1 + β z), as where it saturates;
+- *exponential*: exp(b z), whose slope drifts like n^(-a), as of averages whose summands have a heavy tail.
+
+Each is worth at most a factor `largest` either way at n_1: unbounded, a sum in its limit β → ∞ is another power law,
+and fits every exponent. Each quantile has a coefficient of its own, and where a size concentrates a power of its own.
+
+`allowed` is the profile interval of s over such a family, on a grid over the coefficients; intercepts and s are solved
+for. Logarithms get an error of `RESOLUTION` more: corrections of another shape are not followed any better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from typing import assert_never
+
+import numpy as np
+from scipy import stats
+
+from tensorprog.scaling.fit import Projection
+from tensorprog.scaling.quantiles import LEVELS, Array, Points
+
+Interval = tuple[float, float]
+GRID = 257
+COARSE = 33  # grid of a forecast
+RESOLUTION = 0.01  # of a logarithm: half a step of the grid, and what a correction of another shape leaves
+REJECTED = 1e-3  # below this p-value a family says nothing about s
+
+
+class Form(Enum):
+    """How a correction depends on z."""
+
+    SUM = auto()
+    INVERSE = auto()
+    EXPONENTIAL = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Corrections of one form in (n_1/n)^a with a of the median and of the 0.9 quantile, up to a factor `largest`."""
+
+    form: Form
+    powers: tuple[float, float]
+    largest: float
+
+    def logs(self, ratio: Array, level: int, grid: int) -> Array:
+        """(grid, K): logarithms of the correction of a quantile at widths n, `ratio` = n_1/n."""
+        z = ratio ** self.powers[level]
+        steps = np.sinh(np.linspace(-2.0, 2.0, grid)) / np.sinh(2.0)  # finer where corrections are small
+        at_first = steps[:, None] * np.log(self.largest)
+        match self.form:
+            case Form.SUM:
+                return np.asarray(np.log1p(np.expm1(at_first) * z))
+            case Form.INVERSE:
+                return np.asarray(-np.log1p(np.expm1(at_first) * z))
+            case Form.EXPONENTIAL:
+                return np.asarray(at_first * z)
+            case _:
+                assert_never(self.form)
+
+
+FAMILIES = (
+    Family(Form.SUM, (1.0, 1.0), 16.0),
+    Family(Form.INVERSE, (1.0, 1.0), 16.0),
+    Family(Form.SUM, (0.5, 0.5), 10.0),
+    Family(Form.INVERSE, (0.5, 0.5), 10.0),
+    Family(Form.SUM, (1.0, 0.5), 10.0),
+)
+"""Of every size; the last one where fluctuations of order 1/√n move a median by 1/n only."""
+SLOW = (0.25, 0.125)
+"""Powers of exponential corrections, see `heavy`."""
+UNKNOWN = 100.0  # their largest factor where the spread of a size is not known
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What one family says: χ² of its best fit with `freedom` degrees of freedom, and an interval a critical value."""
+
+    chi2: float
+    freedom: int
+    intervals: tuple[Interval, ...]
+
+    @property
+    def p_value(self) -> float:
+        """Probability of a larger χ²; 1 where nothing is left to test."""
+        return float(stats.chi2.sf(self.chi2, self.freedom)) if self.freedom > 0 else 1.0
+
+
+def profile(
+    points: Points, family: Family, levels: Sequence[int], critical: Sequence[float], grid: int = GRID
+) -> Profile:
+    """{s : min over the coefficients of χ² - χ²_min ≤ c²} for each critical value c.
+
+    levels: which quantile each column of the logarithms is, 0 the median, 1 the 0.9 quantile.
+    """
+    algebra = Projection.of(points)
+    count, kinds = points.logs.shape
+    left = algebra.residual @ algebra.white(points.logs)
+    chi2, slope = np.asarray(left @ left), algebra.slope(points.logs)
+    moved: list[Array] = []
+    for column, level in enumerate(levels):
+        offset = np.zeros((grid, count, kinds))
+        offset[:, :, column] = family.logs(points.widths[0] / points.widths, level, grid)
+        residual = algebra.white(offset) @ algebra.residual.T
+        along = [grid if i == column else 1 for i in range(kinds)]
+        chi2 = chi2 + (np.sum(residual**2, axis=1) - 2 * residual @ left).reshape(along)
+        slope = slope - algebra.slope(offset).reshape(along)
+        moved.append(residual)
+    if kinds == 2:
+        chi2 = chi2 + 2 * moved[0] @ moved[1].T
+    best = float(chi2.min())
+    intervals = []
+    for limit in critical:
+        room = limit**2 - (chi2 - best)
+        inside = room >= 0
+        spread = algebra.error * np.sqrt(room[inside])
+        intervals.append((float((slope[inside] - spread).min()), float((slope[inside] + spread).max())))
+    return Profile(best, points.logs.size - 1 - 2 * kinds, tuple(intervals))
+
+
+def heavy(points: Points) -> list[Family]:
+    """Corrections of averages of heavy tails, which grow until they see the tail.
+
+    A lognormal size of log-spread τ has a mean exp(τ²/2) times its median: what the tail can still add. They are worth
+    at most twice that in logarithms, with the τ that the two quantiles show at the smallest width.
+    """
+    largest = UNKNOWN
+    if points.logs.shape[1] == 2:
+        spread = float(points.logs[0, 1] - points.logs[0, 0]) / stats.norm.ppf(LEVELS[1])
+        largest = float(np.exp(np.clip(spread, 0.1, 5.0) ** 2))
+    return [Family(Form.EXPONENTIAL, (power, power), largest) for power in SLOW]
+
+
+def allowed(points: Points, levels: Sequence[int], critical: Sequence[float]) -> tuple[Interval, ...]:
+    """For each critical value, from the least to the largest s that a family which the data do not reject allows.
+
+    Where the data reject all of them, errors grow until the best one fits.
+    """
+    coarse = _coarse(points)
+    families = [*FAMILIES, *heavy(points)]
+    profiles = [profile(coarse, family, levels, critical) for family in families]
+    best = max(profiles, key=lambda found: found.p_value)
+    if best.p_value < REJECTED:
+        wider = replace(coarse, covariance=coarse.covariance * (best.chi2 / best.freedom))
+        profiles = [profile(wider, family, levels, critical) for family in families]
+    kept = [found.intervals for found in profiles if found.p_value >= REJECTED]
+    return tuple(union(ends) for ends in zip(*kept, strict=True))
+
+
+def forecast(points: Points, levels: Sequence[int], critical: float, families: Sequence[Family]) -> Interval:
+    """What the families allow about the slope of a run without noise that has the errors of these points."""
+    coarse = _coarse(points)
+    return union([profile(coarse, family, levels, (critical,), COARSE).intervals[0] for family in families])
+
+
+def _coarse(points: Points) -> Points:
+    return replace(points, covariance=points.covariance + RESOLUTION**2 * np.eye(points.logs.shape[1]))
+
+
+def union(intervals: Sequence[Interval]) -> Interval:
+    """The smallest interval that contains all."""
+    return min(low for low, _ in intervals), max(high for _, high in intervals)
