@@ -14,6 +14,7 @@ from tensorprog.exponents import Exponent
 from tensorprog.program import Program
 from tensorprog.proofs.steps import GRADIENT, WHOLE, ProofStep, Summand
 from tensorprog.proofs.weights import Differences, drawn, flipped, smallest_width, squared_gradient, values
+from tensorprog.scaling.corrections import MODERATE
 from tensorprog.scaling.verdict import Word, judge
 
 Array = NDArray[np.float64]
@@ -150,11 +151,17 @@ def bound(step: ProofStep, runs: Runs) -> Outcome:
 
 
 def _law(sizes: Sequence[Array], power: Fraction, runs: Runs, *, bound: bool) -> Outcome:
-    """Quantiles of a size against n^power. Refuting takes the interval of `judge` and the critical value as well."""
+    """Quantiles of a size against n^power. Refuting takes the interval of `judge` and the critical value as well.
+
+    A step has a proof: confirmed says that samples agree, not that no correction could imitate its power.
+    """
     largest = max(float(np.max(x) * n ** -float(power)) for x, n in zip(sizes, runs.n, strict=True))
     if bound and largest < NOTHING:
         return "confirmed", f"0 but for rounding: at most {largest:.1g}·n^{power}"
-    found = judge(runs.widths, sizes, Exponent(power), bound=bound, margin=MARGIN, seed=runs.seed)
+    power_law = Exponent(power)
+    found = judge(
+        runs.widths, sizes, power_law, bound=bound, margin=MARGIN, reach=np.inf, corrections=MODERATE, seed=runs.seed
+    )
     low, high = found.interval
     told = f"exponent {found.slope:.3f} in [{low:.3f}, {high:.3f}], claimed {'at most ' if bound else ''}{power}"
     if found.tight is not None and bound:

@@ -75,8 +75,10 @@ FAMILIES = (
     Family(Form.SUM, (1.0, 0.5), 10.0),
 )
 """Of every size; the last one where fluctuations of order 1/√n move a median by 1/n only."""
+MODERATE = tuple(replace(family, largest=5.0) for family in FAMILIES[:4])
+"""Of sizes about which something is proved already."""
 SLOW = (0.25, 0.125)
-"""Powers of exponential corrections, see `heavy`."""
+"""Powers of exponential corrections, see `families_of`."""
 UNKNOWN = 100.0  # their largest factor where the spread of a size is not known
 
 
@@ -126,8 +128,8 @@ def profile(
     return Profile(best, points.logs.size - 1 - 2 * kinds, tuple(intervals))
 
 
-def heavy(points: Points) -> list[Family]:
-    """Corrections of averages of heavy tails, which grow until they see the tail.
+def families_of(points: Points) -> list[Family]:
+    """`FAMILIES`, and corrections of averages of heavy tails, which grow until they see the tail.
 
     A lognormal size of log-spread τ has a mean exp(τ²/2) times its median: what the tail can still add. They are worth
     at most twice that in logarithms, with the τ that the two quantiles show at the smallest width.
@@ -136,16 +138,17 @@ def heavy(points: Points) -> list[Family]:
     if points.logs.shape[1] == 2:
         spread = float(points.logs[0, 1] - points.logs[0, 0]) / stats.norm.ppf(LEVELS[1])
         largest = float(np.exp(np.clip(spread, 0.1, 5.0) ** 2))
-    return [Family(Form.EXPONENTIAL, (power, power), largest) for power in SLOW]
+    return [*FAMILIES, *(Family(Form.EXPONENTIAL, (power, power), largest) for power in SLOW)]
 
 
-def allowed(points: Points, levels: Sequence[int], critical: Sequence[float]) -> tuple[Interval, ...]:
+def allowed(
+    points: Points, levels: Sequence[int], critical: Sequence[float], families: Sequence[Family]
+) -> tuple[Interval, ...]:
     """For each critical value, from the least to the largest s that a family which the data do not reject allows.
 
     Where the data reject all of them, errors grow until the best one fits.
     """
     coarse = _coarse(points)
-    families = [*FAMILIES, *heavy(points)]
     profiles = [profile(coarse, family, levels, critical) for family in families]
     best = max(profiles, key=lambda found: found.p_value)
     if best.p_value < REJECTED:

@@ -21,7 +21,7 @@ from scipy import stats
 
 from tensorprog.exponents import UNBOUNDED_LOG, Exponent
 from tensorprog.scaling.advice import Advice, Reason, advise
-from tensorprog.scaling.corrections import Family, Form, Interval, allowed, profile, union
+from tensorprog.scaling.corrections import Family, Form, Interval, allowed, families_of, profile, union
 from tensorprog.scaling.fit import (
     Projection,
     average,
@@ -72,6 +72,8 @@ def judge(
     *,
     bound: bool,
     margin: float = 0.1,
+    reach: float = REACH,
+    corrections: Sequence[Family] | None = None,
     seed: int = 0,
 ) -> Verdict:
     """Judge a law by samples of ‖C‖ ≥ 0 at increasing widths.
@@ -82,6 +84,9 @@ def judge(
     law: n^power (log n)^log, or None for a correlation that vanishes identically.
     bound: whether the law is an upper bound only; then exponents below it agree with it.
     margin: half-width of the equivalence test, in powers of n. seed: of the bootstrap.
+    reach: how far off, in margins, an exponent may be that a finite-width correction turns into a confirmed law;
+        infinite, a confirmation says that the samples agree with the law, and nothing about corrections.
+    corrections: the families that a refutation must survive, those of `corrections.families_of` by default.
     """
     if law is None:
         return _vanishing(samples, margin)
@@ -97,11 +102,12 @@ def judge(
     slope, error, method = _measured(divided)
     critical = _student(CONFIDENCE, divided)
     interval = _interval(divided, usable, slope, error, critical)
-    confirming, refuting = allowed(divided, usable, (critical, _student(REFUTING_CONFIDENCE, divided)))
+    families = families_of(divided) if corrections is None else corrections
+    confirming, refuting = allowed(divided, usable, (critical, _student(REFUTING_CONFIDENCE, divided)), families)
     slopes, errors = local_slopes(divided)
     low = -np.inf if bound else float(law.power) - margin
     high = float(law.power) + margin
-    beyond = (REACH - 1) * margin
+    beyond = (reach - 1) * margin
     word: Word = "inconclusive"
     if _inside(interval, low, high) and _inside(confirming, low - beyond, high + beyond):
         word = "confirmed"
