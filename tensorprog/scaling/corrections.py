@@ -31,7 +31,7 @@ from tensorprog.scaling.quantiles import LEVELS, Array, Points
 Interval = tuple[float, float]
 GRID = 257
 COARSE = 33  # grid of a forecast
-RESOLUTION = 0.01  # of a logarithm: half a step of the grid, and what a correction of another shape leaves
+RESOLUTION = 0.005  # of a logarithm: half a step of the grid, and what a correction of another shape leaves
 REJECTED = 1e-3  # below this p-value a family says nothing about s
 
 
@@ -70,9 +70,9 @@ class Family:
 FAMILIES = (
     Family(Form.SUM, (1.0, 1.0), 16.0),
     Family(Form.INVERSE, (1.0, 1.0), 16.0),
-    Family(Form.SUM, (0.5, 0.5), 10.0),
-    Family(Form.INVERSE, (0.5, 0.5), 10.0),
-    Family(Form.SUM, (1.0, 0.5), 10.0),
+    Family(Form.SUM, (0.5, 0.5), 9.0),
+    Family(Form.INVERSE, (0.5, 0.5), 9.0),
+    Family(Form.SUM, (1.0, 0.5), 9.0),
 )
 """Of every size; the last one where fluctuations of order 1/√n move a median by 1/n only."""
 MODERATE = tuple(replace(family, largest=5.0) for family in FAMILIES[:4])

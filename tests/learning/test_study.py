@@ -54,7 +54,7 @@ def test_outcomes_name_what_was_measured():
     assert objects[0]["theorems"][0] == {"theorem": "3.1", "exponent": "-1", "log_power": "0", "contradicted": False}
 
 
-def synthetic(power, widths, factor=1.0, count=4000):
+def synthetic(power, widths, factor=1.0, count=20000):
     """Sizes with exact law n^power: half-normal samples."""
     generator = np.random.default_rng(0)
     return [factor * n**power * np.abs(generator.standard_normal(count)) for n in widths]
