@@ -199,7 +199,7 @@ def derive_(
         return GOOD
     print(f"{study.title}\n\n{table}")
     if derivations:
-        for entry in table:
+        for entry in (*table, *table.boundless):
             print(f"\nC^{{{entry.D},{entry.d}}} = {entry} ({entry.status})\n{entry.derivation}")
     if out is not None:
         print(f"\nwritten to {out}")

@@ -114,12 +114,20 @@ def _tried(
     program: Program, entry: Entry, kappa: Fraction, data: Array, patience: float, reasons: list[str]
 ) -> Entry | None:
     """The entry by the first way that decides it; what the others came to is added to `reasons`."""
-    assert entry.exponent is not None
+    if entry.exponent is None:
+        return None
     deadline = now() + patience
     shift = kappa * (entry.D + entry.d - 1)
     bound = entry.exponent - shift
     late = False
-    for way in ways(program, entry):
+    tried = ways(program, entry)
+    while True:
+        if now() > deadline:  # programs of ways take time too
+            reasons.append(f"no further limit of {name_of(entry)}: it takes longer than the patience allowed")
+            return None
+        way = next(tried, None)
+        if way is None:
+            return None
         if late and way.part < 1:
             continue
         try:
@@ -146,7 +154,6 @@ def _tried(
         if way.both or found == bound:
             return _known(entry, text, what, number, found + shift, way.both)
         reasons.append(f"{text}, below the bound")
-    return None
 
 
 def _known(entry: Entry, text: str, what: str, number: Estimate, exponent: Fraction, both: bool) -> Entry:

@@ -189,11 +189,29 @@ class Evaluation:
         if signs is not None:
             moved = [p.value + s * p.whole_error for p, s in zip(inputs, signs, strict=True)]
         arrays = [np.asarray(x) for x in moved]
+        arrays[: len(entries)] = _with_variances(entries, arrays[: len(entries)])
         shape = np.broadcast_shapes(*(x.shape for x in arrays))
         pairs = [(j, i) for i in range(len(means)) for j in range(i + 1)]
         constant = [np.zeros(())] * (len(pairs) - len(entries))  # the coordinates behind the Gaussians
         covariance = dict(zip(pairs, [*arrays[: len(entries)], *constant], strict=True))
         return average(factors, shape, covariance, arrays[len(entries) :], self.points, memory)
+
+
+def _with_variances(entries: Sequence[Estimate], arrays: list[Array]) -> list[Array]:
+    """A covariance, lower triangle row by row; a variance negative by less than its error is 0, with all its row.
+
+    Such is that of a vector that vanishes identically, as a sum of terms that cancel.
+    """
+    found = list(arrays)
+    rows = [(i, i * (i + 3) // 2) for i in range(len(arrays)) if i * (i + 3) // 2 < len(arrays)]
+    for i, diagonal in rows:
+        reach = np.asarray(entries[diagonal].whole_error)
+        zero = (arrays[diagonal] < 0) & (arrays[diagonal] >= -2 * reach)  # twice: it may have been moved by it
+        if zero.any():
+            for j, _ in rows:
+                place = max(i, j) * (max(i, j) + 1) // 2 + min(i, j)
+                found[place] = np.where(zero, 0.0, found[place])
+    return found
 
 
 def _plain(array: Array) -> Any:

@@ -25,6 +25,7 @@ from tensorprog.limits.expectations import METHODS, SAMPLING
 from tensorprog.limits.gaussian import UndecidedLimit
 from tensorprog.limits.interpreter import Interpreter
 from tensorprog.limits.kernels import every_parameter
+from tensorprog.limits.leading import sizes_in_time
 from tensorprog.limits.masses import Weak, jumping
 from tensorprog.limits.scalars import Symbol
 from tensorprog.limits.symbols import symbol_values
@@ -34,7 +35,6 @@ from tensorprog.passes.gradient import Gradient, gradient
 from tensorprog.program import Apply, Builder, Instruction, Program, Vector, ancestors
 from tensorprog.program.instructions import renamed
 from tensorprog.readings import check_data
-from tensorprog.readings.derive import proved_sizes
 from tensorprog.readings.patience import now
 
 Array = NDArray[np.float64]
@@ -74,7 +74,7 @@ def fluctuation(program: Program, data: ArrayLike, patience: float = PATIENCE) -
     array = check_data(program, data)
     both, copies = twice(program)
     deadline = now() + patience
-    interpreter = Interpreter(both, proved_sizes(both, _mixed(both, copies)), copies, deadline)
+    interpreter = Interpreter(both, sizes_in_time(both, deadline, _mixed(both, copies)), copies, deadline)
     found = interpreter.limit(both.end)
     if found.payload is None:
         raise UndecidedLimit("the integrand ⟨∇S(θ), ∇S(θ_t)⟩ has no positive limit at its leading power")

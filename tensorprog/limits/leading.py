@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 from numpy.typing import NDArray
 
+from tensorprog.exponents import Exponent
 from tensorprog.limits.evaluate import Estimate, Evaluation
 from tensorprog.limits.expectations import METHODS, SAMPLING
 from tensorprog.limits.gaussian import UndecidedLimit
@@ -21,17 +24,21 @@ POINTS = (2**10, 2**14)  # of a Sobol sequence, for a rough number and for a fin
 SLOWER = POINTS[1] // POINTS[0]
 
 
+def sizes_in_time(program: Program, deadline: float, skip: Collection[str] = ()) -> dict[str, Exponent]:
+    """`proved_sizes`; raises UndecidedLimit where they take longer than the deadline allows."""
+    try:
+        return proved_sizes(program, skip, deadline)
+    except OutOfPatience as error:
+        raise UndecidedLimit(str(error)) from None
+
+
 def leading_part(program: Program, data: Array, patience: float) -> tuple[Term[int], Estimate | None]:
     """Power and limit of a scalar program, and the limit's number, None where it is zero or unknown.
 
     What has to be sampled is sampled roughly first, and finely when there is time, or when it is not told from zero.
     """
     deadline = now() + patience
-    try:
-        sizes = proved_sizes(program, deadline=deadline)
-    except OutOfPatience as error:
-        raise UndecidedLimit(str(error)) from None
-    interpreter = Interpreter(program, sizes, deadline=deadline)
+    interpreter = Interpreter(program, sizes_in_time(program, deadline), deadline=deadline)
     target = program.end
     found = interpreter.limit(target)
     if found.payload is None:

@@ -7,20 +7,24 @@ from fractions import Fraction
 from math import factorial
 from typing import Any
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from tensorprog.errors import OrderError, ProgramError
+from tensorprog.limits.assumed import Answer, find
 from tensorprog.limits.definite import PATIENCE, check_patience
 from tensorprog.limits.gaussian import UndecidedLimit
 from tensorprog.limits.interpreter import Interpreter
+from tensorprog.limits.leading import sizes_in_time
 from tensorprog.limits.ways import gradient_norm
 from tensorprog.passes import correlation
-from tensorprog.passes.correlation import order_of
-from tensorprog.program import Constant, Parameter, Program
+from tensorprog.passes.correlation import Order, order_of
+from tensorprog.program import Constant, Parameter, Program, ancestors
 from tensorprog.proofs.proof import Proof
 from tensorprog.proofs.scalars import MASTER, NORMS, POINCARE, Scalars
 from tensorprog.proofs.steps import GRADIENT, WHOLE, Kind, ProofStep
 from tensorprog.readings import check_data
+from tensorprog.readings.assumptions import assumptions
 from tensorprog.readings.derive import kinked, proved_sizes
 from tensorprog.readings.patience import now
 from tensorprog.readings.symmetry import odd_flip
@@ -58,8 +62,28 @@ def prove(
     check_D(D, d)
     check_patience(patience)
     scalar = correlation(program, D, d, order.points)
-    proof = _Writer(program, scalar, (D, d, order.points), now() + patience).proof()
-    return proof if data is None else proof.at(check_data(scalar, data))
+    array = None if data is None else check_data(scalar, data)
+    notes = _assumed(program, order, array, patience)
+    proof = _Writer(program, scalar, (D, d, order.points), now() + patience, notes).proof()
+    return proof if array is None else proof.at(array)
+
+
+def _assumed(program: Program, order: Order, data: NDArray[np.float64] | None, patience: float) -> tuple[str, ...]:
+    """What is assumed at these points, and whether the data show it; raises OrderError where they show it false."""
+    wanted = ancestors(program.nodes, [program.target(point) for point in set(order.points)])
+    notes: list[str] = []
+    for assumption in assumptions(program.nodes, program.types, proved_sizes(program), wanted):
+        if data is None:
+            notes.append(f"assumed: {assumption}")
+            continue
+        found = find(program, assumption, data, patience)
+        if found.answer is Answer.FALSE:
+            raise OrderError(
+                f"C^{{{order.D},{order.d}}} has no bound at these data: {assumption} is assumed, but {found.reason}; "
+                "choose other data or points"
+            )
+        notes.append(f"{found.answer.value}: {assumption}: {found.reason}")
+    return tuple(notes)
 
 
 def check_D(D: int, d: int) -> None:
@@ -72,9 +96,14 @@ class _Writer:
     """Collects the steps of one proof."""
 
     def __init__(
-        self, source: Program, scalar: Program, order: tuple[int, int, tuple[int, ...]], deadline: float
+        self,
+        source: Program,
+        scalar: Program,
+        order: tuple[int, int, tuple[int, ...]],
+        deadline: float,
+        notes: tuple[str, ...],
     ) -> None:
-        self.source, self.scalar, self.order, self.deadline = source, scalar, order, deadline
+        self.source, self.scalar, self.order, self.deadline, self.notes = source, scalar, order, deadline, notes
         self.target = scalar.end
         self.interpreters: dict[str, Interpreter] = {}
         self.programs = {WHOLE: Program(scalar.nodes, {"value": self.target})}
@@ -88,7 +117,7 @@ class _Writer:
     def proof(self) -> Proof:
         sizes = proved_sizes(self.scalar)
         interpreter = self.interpreters[WHOLE] = Interpreter(self.scalar, sizes, deadline=self.deadline)
-        definition = "the program of the correlation, by forward and reverse differentiation"
+        definition = "; ".join(["the program of the correlation, by forward and reverse differentiation", *self.notes])
         self._add("definition", definition, DEFINITION, (), WHOLE, self.shown, factor=self.factor)
         if isinstance(self.scalar.nodes[self.target], Constant):
             rule = "every term of the derivative vanishes (at a kink no derivative is taken)"
@@ -151,7 +180,7 @@ class _Writer:
         choices = [(vectors[0],)] if list(flip) == vectors[:1] else []
         for names in [*choices, tuple(parameters)]:
             program = gradient_norm(self.scalar, names)
-            interpreter = Interpreter(program, proved_sizes(program), deadline=self.deadline)
+            interpreter = Interpreter(program, sizes_in_time(program, self.deadline), deadline=self.deadline)
             found = interpreter.limit(program.end)
             if found.payload is not None:
                 self.interpreters[GRADIENT] = interpreter

@@ -33,6 +33,9 @@ class Status(StrEnum):
     REFUSED = "refused"
     """The order cannot be had, or nothing bounds it."""
 
+    def __repr__(self) -> str:
+        return repr(self.value)
+
 
 BOUNDLESS = (Status.WITHDRAWN, Status.REFUSED)
 NO_BOUND = "—"

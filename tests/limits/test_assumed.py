@@ -12,8 +12,9 @@ import pytest
 import tensorprog as tp
 from tensorprog import architectures
 from tensorprog.errors import ContradictionError, OrderError
-from tensorprog.limits.definite import with_limits
+from tensorprog.limits.definite import decided, with_limits
 from tensorprog.readings import Status
+from tensorprog.readings.patience import now
 
 HALF = Fraction(1, 2)
 DATA = np.eye(2) + 1
@@ -170,3 +171,24 @@ def test_a_limit_above_the_bound_is_an_error():
     wrong = replace(table, entries=tuple(replace(e, exponent=Fraction(-1)) for e in table))
     with pytest.raises(ContradictionError, match=r"above the bound n\^-1 of C\^\{0,1\}"):
         with_limits(program, wrong, DATA, 60.0)
+
+
+def test_proofs_say_what_they_assume_and_are_refused_where_it_is_false():
+    program = tp.trace(architectures.layernorm_mlp, inputs=2, depth=1)
+    definition = tp.prove(program, 0, 1, data=np.eye(2, 3) + 1).steps[0].rule
+    assert definition.count("shown: ") == 2 and "stays away from 0" in definition
+    assert "assumed: " in tp.prove(program, 0, 1).steps[0].rule
+    with pytest.raises(OrderError, match=r"C\^\{0,0\} has no bound at these data: .* is assumed, but lim"):
+        tp.prove(tp.trace(of_the_difference, f=tp.power(-1)), 0, 0, data=DATA[:1])
+
+
+def test_patience_is_kept_by_what_builds_the_programs_of_limits():
+    """Sizes of a norm's program are proved, and the next programs built, only while there is time: processor time."""
+    program = tp.trace(architectures.attention, inputs=2, positions=2, depth=1, phi=tp.tanh)
+    data = np.random.default_rng(0).standard_normal((2, 2, 3))
+    entry = tp.derive(program, [(0, 2)], (0, 1, 1))[0, 2]
+    start = now()
+    found = decided(program, entry, Fraction(0), data, 1e-9)
+    assert now() - start < 5.0
+    assert found.status is Status.UPPER_BOUND
+    assert "longer than the patience allowed" in found.derivation.steps[0].rule

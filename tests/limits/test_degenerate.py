@@ -10,6 +10,7 @@ import pytest
 from limits.cases import COVARIANCE, MEAN, assert_honest, five, pair
 from oracles.gaussians import CUBIC, FORMULAS, LEAKY, SILU
 
+import tensorprog as tp
 from tensorprog.errors import DataError, ExpressionError, SamplingError
 from tensorprog.functions import (
     erf,
@@ -207,3 +208,25 @@ def test_refusals():
         expectation([(expression("exp(z**2)"), (0,), (0,))], [[1.0]])
     with pytest.raises(SamplingError, match="power"):
         expectation(pair(tanh, 0, tanh, 0), COVARIANCE, points=1000)
+
+
+def _vanishing(name, h):
+    if name == "tanh":
+        return tp.tanh(h) - 2 * tp.sigmoid(2 * h) + 1
+    if name == "cos":
+        return tp.expression("cos(2*z)")(h) - 1 + 2 * tp.sin(h) ** 2
+    return tp.softplus(h) - tp.softplus(-h) - h
+
+
+@pytest.mark.parametrize("name", ["tanh", "cos", "softplus"])
+@pytest.mark.parametrize("phi", [erf, tanh, relu, sin], ids=str)
+def test_a_vector_that_vanishes_identically_has_the_variance_zero(name, phi):
+    """Its terms cancel but for rounding, which is no variance, of either sign; nor is it a constant of anything."""
+
+    def net(x):
+        return tp.readout("v", phi(tp.linear("W", _vanishing(name, tp.linear("U", x)))))
+
+    program, data = tp.trace(net, inputs=2), np.eye(2) + 1
+    entry = tp.derive(program, [(0, 0)], data=data)[0, 0]
+    assert (entry.status, entry.constant) == ("upper bound", None)
+    assert np.abs(tp.limit(tp.correlation(program, 0, 1), data).value) < 1e-6
