@@ -18,6 +18,7 @@ from tensorprog.functions.base import Array
 from tensorprog.functions.custom import Expression
 from tensorprog.limits.adaptive import adaptive
 from tensorprog.limits.factors import Factor, kinks
+from tensorprog.limits.lattice import HIGHEST, lattice
 from tensorprog.limits.meshes import Mesh, mesh
 from tensorprog.limits.panels import panels
 from tensorprog.limits.roots import root
@@ -115,9 +116,7 @@ class _Rules:
 
     def __call__(self, covariance: Array, centres: Array) -> Part:
         roots = root(covariance)
-        scales = [1 / min(1.0, 2 * x.thinnest) if x else 1.0 for x in self.meshes()]
-        steep = [max(s for s, f in zip(scales, self.factors, strict=True) if i in f[2]) for i in range(self.size)]
-        width = (np.sqrt((roots**2).sum(-1)) * steep).max(1)
+        width = (np.sqrt((roots**2).sum(-1)) * self.steep()).max(1)
         octaves = np.ceil(WIDTHS * np.log2(np.maximum(width, 1))) / WIDTHS
         kinds = np.column_stack([octaves, roots.any(1)])
         whole = Parts(len(covariance))
@@ -130,6 +129,11 @@ class _Rules:
         """Of factors that may be steep: the functions of the catalogue are not."""
         return [mesh(f, order) if isinstance(f, Expression) and f.arity == 1 else None for f, order, _ in self.factors]
 
+    def steep(self) -> list[float]:
+        """By coordinate, the inverse of the shortest scale of its factors, 1 for those of the catalogue."""
+        scales = [1 / min(1.0, 2 * x.thinnest) if x else 1.0 for x in self.meshes()]
+        return [max(s for s, f in zip(scales, self.factors, strict=True) if i in f[2]) for i in range(self.size)]
+
     def rounded(self, value: Array, error: Array, scale: Array) -> Part:
         """With the rounding of arguments at which factors are steep in the error."""
         condition = max((x.condition for x in self.meshes() if x), default=1.0)
@@ -139,14 +143,16 @@ class _Rules:
         """By the rules for this many independent Gaussians, the next where one fails."""
         dimension = root.shape[-1]
         kinked = bool(kinks(self.factors, self.size))
-        possible = dimension <= (2 if kinked else 3)
+        possible = dimension <= (2 if kinked else HIGHEST)
         if self.method == SAMPLING:
             return self.sample(mean, root)
         if self.method == QUADRATURE and not possible:
             names = " · ".join(f"{f.spec}{order}" for f, order, _ in self.factors)
             raise ExpressionError(f"no quadrature in {dimension} dimensions for the average of {names}")
-        if not possible or (dimension > 2 and self.method is None and not resolved(octave, dimension)):
+        if not possible:
             return self.sample(mean, root)
+        if dimension > 3 or (dimension == 3 and not resolved(octave, dimension)):
+            return self.gridded(mean, root)
         smooth = any(f.smoothness is None for f, _, _ in self.factors)
         limit = (1.0 if smooth else np.inf) if kinked else CHEAP.get(dimension, np.inf)
         fits = dimension <= 2 and all(f.smoothness is None or f.arity == 1 for f, _, _ in self.factors)
@@ -157,13 +163,22 @@ class _Rules:
         whole.put(slice(None), cheap)
         left = ~((error <= (FAILED if fits else COARSE) * scale) & (scale > 0))
         if left.any() and fits:
-            whole.put(
-                left, self.better(Part(cheap.value[left], cheap.error[left], 1), self.adapted(mean[left], root[left]))
-            )
-        elif left.any() and self.method is None:
-            whole.put(
-                left, self.better(Part(cheap.value[left], cheap.error[left], 1), self.sample(mean[left], root[left]))
-            )
+            first = Part(cheap.value[left], cheap.error[left], 1)
+            whole.put(left, self.better(first, self.adapted(mean[left], root[left])))
+        elif left.any():
+            whole.put(left, self.gridded(mean[left], root[left]))
+        return whole
+
+    def gridded(self, mean: Array, root: Array) -> Part:
+        """By the lattice, and by sampling too where that leaves a large error."""
+        value, error, scale = lattice(self.factors, mean, root, self.steep())
+        part = self.rounded(value, error, scale)
+        left = ~((error <= COARSE * scale) & (scale > 0))
+        if self.method is not None or not left.any():
+            return part
+        whole = Parts(len(mean))
+        whole.put(slice(None), part)
+        whole.put(left, self.better(Part(value[left], error[left], 1), self.sample(mean[left], root[left])))
         return whole
 
     def better(self, one: Part, other: Part) -> Part:

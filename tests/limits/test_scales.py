@@ -11,10 +11,10 @@ from limits.cases import pair
 
 import tensorprog as tp
 from tensorprog.architectures import mlp, transposed
-from tensorprog.errors import DataError
+from tensorprog.errors import DataError, ExpressionError
 from tensorprog.functions import erf, expression, gelu, relu, sigmoid, softplus, tanh
 from tensorprog.limits import expectation
-from tensorprog.limits.expectations import CLOSED, QUADRATURE, average
+from tensorprog.limits.expectations import CLOSED, QUADRATURE, SAMPLING, average
 from tensorprog.limits.meshes import mesh
 
 SCALES = [1e-8, 1e-4, 1e-2, 1.0, 30.0, 1e4, 1e8]
@@ -162,6 +162,37 @@ def test_exchanged_inputs_and_batches():
         assert np.abs(expectation(turned, whole[:, ::-1, ::-1]).value - value).max() <= 1e-15
         parts = np.array([expectation(factors, covariance).value for covariance in whole])
         assert np.abs(parts - value).max() <= 1e-15
+
+
+def chain(size, scale, seed=0):
+    rows = np.random.default_rng(seed).standard_normal((size, size + 3))
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    return scale**2 * rows @ rows.T
+
+
+@pytest.mark.parametrize(
+    ("size", "scale", "most"), [(3, 1.0, 1e-10), (3, 4.0, 1e-6), (4, 0.6, 1e-7), (4, 1.2, 1e-6), (5, 0.5, 1e-5)]
+)
+def test_three_to_five_gaussians(size, scale, most):
+    """erf, which has closed forms, by the lattice; tanh within what it says of quasi-Monte Carlo."""
+    covariance = chain(size, scale)
+    for f in (erf, tanh):
+        factors = [(f, (int(i < size - 1),), (i,)) for i in range(size)] + [(f, (0,), (0,))]
+        found = expectation(factors, covariance, method=QUADRATURE)
+        other = expectation(factors, covariance, method=CLOSED if f is erf else SAMPLING)
+        size_of = expectation([(f, (1,), (0,)), (f, (1,), (0,))], covariance).value
+        assert abs(found.value - other.value) <= found.error + other.error
+        assert found.error <= most * size_of
+        assert expectation(factors, covariance).method == (CLOSED if f is erf else QUADRATURE)
+
+
+def test_what_no_lattice_resolves_is_sampled():
+    factors = [(tanh, (1,), (i,)) for i in range(5)]
+    found = expectation(factors, chain(5, 30.0))
+    assert found.method == SAMPLING
+    assert found.error > 0
+    with pytest.raises(ExpressionError, match="no quadrature in 6 dimensions"):
+        expectation([(tanh, (1,), (i,)) for i in range(6)], chain(6, 1.0), method=QUADRATURE)
 
 
 def test_a_variance_that_is_negative_within_its_error_is_zero():
