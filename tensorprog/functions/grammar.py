@@ -25,6 +25,7 @@ MAX_DEPTH = 60
 MAX_POWER = 64
 MAX_BITS = 4096
 MAX_EXPONENTIAL = 64
+MAX_SIZE = 2000
 MAX_DIGITS = 300
 
 LITERAL = re.compile(r"(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?\Z", re.ASCII)
@@ -114,6 +115,8 @@ class _Reader:
             real = result.free_symbols or result.evalf(15).is_real
         except (ZeroDivisionError, OverflowError):
             raise self.error(node, "is too close to a division by zero, or too large, to be computed") from None
+        if not trees.smaller_than(MAX_SIZE, result):
+            raise self.error(node, f"has more than {MAX_SIZE} terms when it is written out; use a simpler expression")
         if result.has(*OUTSIDE):
             raise self.error(node, "is not a smooth real number; avoid division by 0, √ or log of negatives, and kinks")
         if not real:
@@ -196,9 +199,15 @@ class _Reader:
         return result
 
     def _call(self, node: ast.expr, name: str, argument: sympy.Expr) -> sympy.Expr:
-        if name in EXPLOSIVE and not argument.free_symbols and not abs(argument.evalf(15)) <= MAX_EXPONENTIAL:
-            raise self.error(node, f"is {name} of a constant beyond {MAX_EXPONENTIAL}; use a smaller one")
-        return FUNCTIONS[name](argument)
+        if name in EXPLOSIVE:
+            constant, _ = argument.as_independent(*argument.free_symbols, as_Add=True)
+            if not abs(constant.evalf(15)) <= MAX_EXPONENTIAL:
+                raise self.error(node, f"is {name} of a constant beyond {MAX_EXPONENTIAL}; use a smaller one")
+        result = FUNCTIONS[name](argument)
+        for power in result.atoms(sympy.Pow):  # exp(k*log(z)) is z**k
+            if power.exp.is_Rational and abs(power.exp) > MAX_POWER:
+                raise self.error(node, f"is a power above {MAX_POWER} in all; use a smaller one")
+        return result
 
     def quote(self, node: ast.expr) -> str:
         return self.source[node.col_offset : node.end_col_offset]

@@ -21,6 +21,7 @@ from tensorprog.errors import ExpressionError
 from tensorprog.functions.base import Array
 
 MAX_NODES = 10_000
+MAX_DERIVATIVE = 100_000  # nodes of a derivative before anything is simplified
 
 
 class Own(sympy.Function):  # type: ignore[misc]  # sympy has no types
@@ -128,13 +129,26 @@ def differentiate(tree: sympy.Expr, symbols: tuple[sympy.Symbol, ...], order: tu
     for i, k in enumerate(order):
         if k:
             below = differentiate(tree, symbols, (*order[:i], k - 1, *order[i + 1 :]))
-            if not smaller_than(MAX_NODES, below):
+            if not smaller_than(MAX_NODES, below) or derivative_size(below) > MAX_DERIVATIVE:
                 raise ExpressionError(
                     f"the derivative of order {order} of {str(tree)[:72]} has more than {MAX_NODES} terms; "
                     "write the expression in a simpler form, or ask for lower orders"
                 )
             return sympy.diff(below, symbols[i])
     return tree
+
+
+def derivative_size(tree: sympy.Expr) -> int:
+    """About how many nodes the derivative of a tree has before anything is simplified, by the product rule."""
+    known: dict[sympy.Expr, tuple[int, int]] = {}  # nodes of a subtree, and of its derivative
+    for node in sympy.postorder_traversal(tree):
+        if node not in known:
+            parts = [known[part] for part in node.args]
+            size = 1 + sum(each for each, _ in parts)
+            grown = sum(each for _, each in parts)
+            factors = sum(part.free_symbols != set() for part in node.args) if node.is_Mul else 1
+            known[node] = size, 1 + grown + (0 if node.is_Add or not parts else factors * size)
+    return known[tree][1]
 
 
 def smaller_than(limit: int, tree: sympy.Expr) -> bool:

@@ -21,6 +21,8 @@ from tensorprog.passes.taylor import Index, Taylor, below, minus
 from tensorprog.program import Apply, Builder, Coefficient, Measure, Output, Program, Slot
 
 MAX_D = 2
+MAX_TOTAL = 16
+MOST_NODES = 400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,8 @@ def order_of(program: Program, D: int, d: int, points: Sequence[int] | None = No
             raise OrderError(f"{letter}={value!r} must be a nonnegative integer")
     if D > MAX_D:
         raise OrderError(f"D={D} is not supported; at most {MAX_D} slots of C^{{D,d}} can stay free")
+    if D + d > MAX_TOTAL:
+        raise OrderError(f"C^{{{D},{d}}} has D+d = {D + d}, at most {MAX_TOTAL} is supported; choose lower orders")
     chosen = tuple(range(d + 1)) if points is None else tuple(points)
     if any(isinstance(p, bool) or not isinstance(p, int) or p < 0 for p in chosen):
         raise OrderError(f"points={chosen} must be numbers of traced inputs, counted from 0")
@@ -83,6 +87,22 @@ def check_smoothness(program: Program, total: int) -> None:
                 )
 
 
+def _check_size(program: Program, order: Order) -> None:
+    """Raise OrderError for a program that would be too large to write.
+
+    A node has a Taylor coefficient for each multi-index below the degrees, each a sum over ways to split the index:
+    2.5 times as many terms for a further point, as measured; a squared norm pairs them.
+    """
+    share = len(program.nodes) / program.inputs
+    pairs = 2 ** max(0, order.d - 2) if order.D else 1
+    about = share * prod(1 + 1.5 * m for m in order.degrees) * pairs
+    if about > MOST_NODES:
+        raise OrderError(
+            f"C^{{{order.D},{order.d}}} of this program would have about {about:.2g} nodes, at most {MOST_NODES} are "
+            "written; choose lower orders, or repeat points"
+        )
+
+
 def correlation(program: Program, D: int, d: int, points: Sequence[int] | None = None) -> Program:
     """C^{D,d} of a traced program, as a program.
 
@@ -98,6 +118,7 @@ def correlation(program: Program, D: int, d: int, points: Sequence[int] | None =
     Raises OrderError for orders the program cannot have, naming the numbers.
     """
     order = order_of(program, D, d, points)
+    _check_size(program, order)
     if D == 1:
         return norm_share(program, d, order.points, tuple(program.parameters))
     builder = Builder(program)

@@ -16,6 +16,7 @@ from tensorprog.program import Measure, Program
 from tensorprog.program.types import Coefficient
 
 OPTIMIZERS = ("sgd", "gd")
+MOST_WRITTEN = 50_000  # nodes, each step taken as large as the program
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,11 @@ class Recipe:
             )
         if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
             raise TrainingError(f"steps={steps!r} must be a positive integer")
+        if steps * len(program.nodes) > MOST_WRITTEN:
+            raise TrainingError(
+                f"steps={steps} of a program of {len(program.nodes)} nodes make one of more than {MOST_WRITTEN}; take "
+                f"at most {MOST_WRITTEN // len(program.nodes)}"
+            )
         labels = _labels(program)
         chosen, rows = loss_of(loss), _targets(targets, labels)
         for row in rows:

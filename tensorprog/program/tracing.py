@@ -15,12 +15,14 @@ from tensorprog.exponents import exact
 from tensorprog.functions import Function, power
 from tensorprog.program.builder import Builder
 from tensorprog.program.constants import NamedConstant
-from tensorprog.program.instructions import Parameter
+from tensorprog.program.instructions import Instruction, Parameter
 from tensorprog.program.outputs import Output
 from tensorprog.program.program import Program
-from tensorprog.program.types import ONE, Coefficient, Matrix, Scalar, Vector
+from tensorprog.program.types import ONE, Coefficient, Matrix, Scalar, Type, Vector
 
 MINUS = Coefficient(Fraction(-1))
+MOST_NODES = 30_000
+"""Of a traced program: every reading takes a time at least in proportion."""
 
 
 class Recorder(Builder):
@@ -29,6 +31,14 @@ class Recorder(Builder):
     def __init__(self) -> None:
         super().__init__()
         self._symbols: dict[str, NamedConstant | None] = {}
+
+    def _insert(self, name: str, instruction: Instruction, kind: Type | None = None) -> str:
+        if len(self.nodes) >= MOST_NODES:
+            raise ProgramError(
+                f"the program has more than {MOST_NODES} nodes, the last one {name!r}; use fewer layers, positions or "
+                "inputs"
+            )
+        return super()._insert(name, instruction, kind)
 
     def weight(self, name: str, parameter: Parameter, std: NamedConstant | None) -> str:
         """The parameter, whose standard deviation has `std` as a factor at every use."""

@@ -5,7 +5,15 @@ from tensorprog.readings.draws import check_width, draw
 from tensorprog.readings.entry import BOUNDLESS, Derivation, Entry, Status, Step
 from tensorprog.readings.inputs import check_data
 from tensorprog.readings.joint import Joint
-from tensorprog.readings.sample import READINGS, as_norms, check_memory, check_request, reading_of, sample
+from tensorprog.readings.sample import (
+    READINGS,
+    as_norms,
+    check_memory,
+    check_request,
+    check_results,
+    reading_of,
+    sample,
+)
 from tensorprog.readings.symmetry import odd_flip
 from tensorprog.readings.table import Table, WeakCorrelation
 
@@ -26,6 +34,7 @@ __all__ = [
     "check_gaussian",
     "check_memory",
     "check_request",
+    "check_results",
     "check_width",
     "derive",
     "draw",

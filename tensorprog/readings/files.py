@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import csv
 import math
+import os
+from math import prod
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorprog.errors import DataError
+from tensorprog.errors import DataError, message_of
 
 DIGITS = "digits"
 PIXELS = 64
+ZIP = b"PK"
 Array = NDArray[np.float64]
 
 
@@ -59,6 +62,8 @@ def _read(what: str, path: Path, other: str) -> Array:
         return _checked(what, reader(path))
     except OSError as error:
         raise DataError(f"{what} cannot be read: {error.strerror or error}") from None
+    except MemoryError:
+        raise DataError(f"{what} do not fit the memory; give fewer inputs") from None
 
 
 def digits(positions: int | None = None) -> Array:
@@ -92,14 +97,48 @@ def digits(positions: int | None = None) -> Array:
 
 
 def _npy(path: Path) -> NDArray[np.generic]:
-    try:
-        found = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        reason = "it holds pickled objects" if "allow_pickle" in str(error) else str(error).partition("\n")[0]
-        raise DataError(f"{str(path)!r} is no .npy array of numbers: {reason}; save one with numpy.save") from None
-    if not isinstance(found, np.ndarray):
-        raise DataError(f"{str(path)!r} holds several arrays; save one with numpy.save")
+    """The array of a file, whose header is judged before memory is taken for what it announces."""
+    with path.open("rb") as file:
+        if file.read(2) == ZIP:
+            raise DataError(f"{str(path)!r} holds several arrays; save one with numpy.save")
+        file.seek(0)
+        try:
+            version = np.lib.format.read_magic(file)
+            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            shape, _, dtype = read(file)
+        except (KeyboardInterrupt, OSError):
+            raise
+        except BaseException as error:  # whatever reading a text as a Python literal may raise
+            raise _no_array(path, message_of(error).partition("\n")[0]) from None
+        if dtype.hasobject:
+            raise _no_array(path, "it holds pickled objects")
+        announced, held = prod(shape) * dtype.itemsize, os.fstat(file.fileno()).st_size - file.tell()
+        if min(shape, default=0) < 0 or announced > held:
+            what = f"its header announces shape {_shortened(shape)} of {dtype}, {_shortened(announced)} bytes"
+            raise _no_array(path, f"{what}, the file holds {held}")
+        file.seek(0)
+        try:
+            found = np.load(file, allow_pickle=False)
+        except (ValueError, EOFError, OverflowError) as error:
+            raise _no_array(path, str(error).partition("\n")[0]) from None
+    assert isinstance(found, np.ndarray)
     return found
+
+
+def _no_array(path: Path, reason: str) -> DataError:
+    return DataError(f"{str(path)!r} is no .npy array of numbers: {_cut(reason)}; save one with numpy.save")
+
+
+def _shortened(value: object) -> str:
+    """A number or a shape from a file, which may have more digits than anybody reads."""
+    try:
+        return _cut(str(value))
+    except ValueError:
+        return "of very many digits"
+
+
+def _cut(text: str, most: int = 120) -> str:
+    return text if len(text) <= most else f"{text[:most]}…"
 
 
 def _csv(path: Path) -> Array:

@@ -22,6 +22,7 @@ from tensorprog.readings.team import MANY
 
 READINGS = {"dense": sample_dense, "exact": sample_exact}
 METHODS = ("auto", *READINGS)
+NUMBER = 16  # bytes of a result: a value and its absolute value
 
 
 @overload
@@ -103,6 +104,27 @@ def reading_of(program: Program, width: int, d0: int, method: str) -> str:
     return fastest(program, width, d0, batch_size(width)) if method == "auto" else method
 
 
+def check_budget(memory: object) -> int:
+    """Bytes that may be used, half of what is free for None; SamplingError for what is no number of them."""
+    if memory is None:
+        return free_memory() // 2
+    if isinstance(memory, bool) or not isinstance(memory, int | np.integer) or memory < 1:
+        raise SamplingError(f"memory={memory!r} must be a positive number of bytes, such as 4 * 2**30")
+    return int(memory)
+
+
+def check_results(counts: Sequence[int], memory: object = None) -> int:
+    """Bytes that remain for the work beside so many results; SamplingError when there is no room for the results."""
+    limit = check_budget(memory)
+    results = NUMBER * sum(map(int, counts))
+    if results >= limit:
+        raise SamplingError(
+            f"the results of {sum(map(int, counts))} samples alone are {results} bytes, {limit} may be used; take "
+            "fewer samples, or give more memory"
+        )
+    return limit - results
+
+
 def check_memory(
     joint: Joint,
     widths: Sequence[int],
@@ -118,7 +140,7 @@ def check_memory(
     budget: bytes, by default half of what is free. samples: how many there are at a width, where that is known.
     threads: of a worker. Raises SamplingError unless a sample for each worker fits.
     """
-    limit = free_memory() // 2 if budget is None else budget
+    limit = check_budget(budget)
     readings = {n: reading_of(joint.program, n, d0, method) for n in widths}
     found = {
         n: fitting(joint, n, d0, reading, limit // workers, samples.get(n, MANY), threads)
@@ -139,7 +161,7 @@ def check_memory(
 
 def _held_at_once(joint: Joint, width: int, d0: int, method: str, samples: int, dtype: np.dtype[np.floating]) -> int:
     """Samples that one call may hold at once in half of the free memory, or SamplingError when none fits."""
-    limit = free_memory() // 2
+    limit = check_results([samples] * len(joint.outputs))
 
     def held(n: int) -> int:
         return fitting(joint, n, d0, reading_of(joint.program, n, d0, method), limit, samples, dtype=dtype)

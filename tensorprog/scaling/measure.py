@@ -19,20 +19,24 @@ from numpy.typing import ArrayLike, NDArray
 
 from tensorprog.errors import SamplingError
 from tensorprog.program import Program
-from tensorprog.readings import Joint, as_norms, check_data, check_memory, check_request, check_width
+from tensorprog.readings import Joint, as_norms, check_data, check_memory, check_request, check_results, check_width
 from tensorprog.scaling.jobs import Block, Task, run_blocks
 from tensorprog.scaling.planning import plan
 from tensorprog.scaling.store import Store
 
 Array = NDArray[np.float64]
 MOST_WORKERS = 8
+MOST_WIDTHS = 256
 
 
 def check_widths(widths: Sequence[int], programs: Sequence[Program]) -> tuple[int, ...]:
     """At least two increasing positive integers at which every program has integer widths, or SamplingError."""
     if isinstance(widths, str) or not hasattr(widths, "__iter__"):
         raise SamplingError(f"widths={widths!r} must be a list of at least two increasing positive integers")
-    found = tuple(widths)
+    found = tuple(itertools.islice(widths, MOST_WIDTHS + 1))
+    if len(found) > MOST_WIDTHS:
+        given = len(widths) if hasattr(widths, "__len__") else "too many"
+        raise SamplingError(f"{given} widths are given, at most {MOST_WIDTHS} are taken; a slope needs few")
     for program in programs:
         for width in found:
             check_width(program, width)
@@ -146,11 +150,12 @@ def prepared(
     groups = [[i for i, cost in enumerate(costs) if cost == kind] for kind in sorted(set(costs))]
     joints = tuple(Joint.of([programs[i] for i in group]) for group in groups)
     array = check_data(max((joint.program for joint in joints), key=lambda p: p.inputs), data)
+    budget = check_results([] if samples is None else list(samples) * len(widths), memory)
     sharing = 1 if executor is not None and memory is None else workers
     threads, d0 = threads_of(workers), array.shape[-1]
     most: dict[tuple[int, int], int] = {}
     for group, joint in enumerate(joints):
         known = {} if samples is None else dict.fromkeys(widths, int(samples[groups[group][0]]))
-        held = check_memory(joint, widths, d0, method, memory, sharing, known, threads)
+        held = check_memory(joint, widths, d0, method, budget, sharing, known, threads)
         most |= {(group, width): count for width, count in held.items()}
     return Task(joints, array, seed, dtype, threads, method, most), groups

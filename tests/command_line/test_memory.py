@@ -48,7 +48,7 @@ def test_what_is_no_amount(text):
 def test_a_run_keeps_to_it(run):
     code, out, err = run(f"{RUN} --memory 1500")
     assert (code, out) == (2, "")
-    assert err.startswith("error: width 32 needs about ") and "1500 may be used; widths that fit: 8;" in err
+    assert err.startswith("error: width 32 needs about ") and "1260 may be used; widths that fit: 8;" in err
     code, out, err = run(f"{RUN} --memory 4GiB")
     assert (code, err) == (0, "") and "1 correlation: " in out
     code, out, err = run(f"{RUN} --memory 4potatoes")
@@ -56,7 +56,7 @@ def test_a_run_keeps_to_it(run):
 
 
 def test_verify_keeps_to_it():
-    with pytest.raises(SamplingError, match=r"1500 may be used; widths that fit: 8;"):
+    with pytest.raises(SamplingError, match=r"1260 may be used; widths that fit: 8;"):
         tp.verify(PROGRAM, ARRAYS["x.npy"], [(0, 1)], (8, 16, 32), 5, method="dense", memory=1500)
 
 
