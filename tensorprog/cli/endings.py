@@ -41,6 +41,8 @@ def _words(error: BaseException) -> tuple[int, str]:
             )
         case MemoryError():
             return WRONG, "error: out of memory; use smaller widths, fewer workers, or lower orders"
+        case OverflowError():
+            return WRONG, f"error: numbers overflow ({error}); use smaller inputs, weights or coefficients"
         case KeyboardInterrupt():
             return INTERRUPTED, "interrupted"
         case BrokenPipeError():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from fractions import Fraction
 from typing import assert_never
 
 from tensorprog.errors import ProgramError
@@ -25,6 +27,8 @@ from tensorprog.program.instructions import (
 from tensorprog.program.outputs import Output
 from tensorprog.program.types import DATA, Coefficient, Matrix, Scalar, Type, Vector
 
+LARGEST = Fraction(10) ** 100
+"""Standard deviation: its square, and products of a few, have to be floating-point numbers."""
 RESERVED = re.compile(r"n|t|E|limit|z\d+|[eL]_\d+|K_\w+")
 """Names that equations give to something else."""
 SCALAR = Scalar()
@@ -49,6 +53,11 @@ def infer(name: str, instruction: Instruction, types: Mapping[str, Type]) -> Typ
         case Parameter(rows, cols, law=law):
             if law not in LAWS:
                 raise ProgramError(f"the law of {name!r} is {law!r}; give one of {', '.join(LAWS)}")
+            if not 1 / LARGEST <= instruction.std <= LARGEST:
+                raise ProgramError(
+                    f"the standard deviation of {name!r} is {_number(instruction.std)}; it must be positive, from "
+                    "1e-100 to 1e100"
+                )
             if rows is not None and cols is not None:
                 return Matrix(rows, cols)
             side = rows or cols
@@ -79,6 +88,12 @@ def infer(name: str, instruction: Instruction, types: Mapping[str, Type]) -> Typ
             return SCALAR
         case never:
             assert_never(never)
+
+
+def _number(value: Fraction) -> str:
+    """A number in a few digits, whatever its size."""
+    text = str(value)
+    return text if len(text) <= 40 else f"{Decimal(value.numerator) / Decimal(value.denominator):.6g}"
 
 
 def check_leaf(name: str, instruction: Instruction, nodes: Mapping[str, Instruction]) -> None:

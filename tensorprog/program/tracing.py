@@ -197,6 +197,11 @@ def trace(
             outputs |= {f"F{index}.{j}": Output(_output(part, label), index, j) for j, part in enumerate(result)}
         else:
             outputs[f"F{index}"] = Output(_output(result, label), index)
+        if len(builder.nodes) * inputs > (index + 1) * MOST_NODES:
+            raise ProgramError(
+                f"{label} at {inputs} inputs would have about {len(builder.nodes) * inputs // (index + 1)} nodes, at "
+                f"most {MOST_NODES} are traced; use fewer layers, positions or inputs"
+            )
     program = builder.build(outputs)
     for name, node in builder.nodes.items():
         if isinstance(node, Parameter) and name not in program.nodes:

@@ -119,7 +119,7 @@ def _npy(path: Path) -> NDArray[np.generic]:
         file.seek(0)
         try:
             found = np.load(file, allow_pickle=False)
-        except (ValueError, EOFError, OverflowError) as error:
+        except (ValueError, EOFError, OverflowError, TypeError) as error:
             raise _no_array(path, str(error).partition("\n")[0]) from None
     assert isinstance(found, np.ndarray)
     return found
@@ -187,7 +187,8 @@ def _checked(what: str, found: NDArray[np.generic]) -> Array:
         raise DataError(f"{what} have entries of type {found.dtype}; give real numbers")
     if found.size == 0:
         raise DataError(f"{what} are empty, of shape {found.shape}; give one row an input")
-    array = np.asarray(found, dtype=np.float64)
+    with np.errstate(all="ignore"):  # what is too large for a double becomes infinite
+        array = np.asarray(found, dtype=np.float64)
     bad = np.argwhere(~np.isfinite(array))
     if len(bad):
         where = tuple(int(i) for i in bad[0])
