@@ -63,3 +63,7 @@ class TrainingError(TensorProgramError):
 
 class ContradictionError(TensorProgramError):
     """Two proofs that exclude each other, such as a limit above a bound: a fault of this library."""
+
+
+class PrecisionError(ProgramError):
+    """A number is known less precisely than was asked for; the message says how precisely it is known."""

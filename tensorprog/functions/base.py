@@ -55,6 +55,11 @@ class Function(ABC):
     """Whether ψ and its derivatives are bounded on every bounded set; not so for 1/z, √z, log z."""
 
     @property
+    def homogeneity(self) -> Fraction | None:
+        """p with ψ(c z) = c^p ψ(z) for all c > 0; None where there is none, or none is known."""
+        return None
+
+    @property
     @abstractmethod
     def spec(self) -> str:
         """Canonical text that `parse_function` reads back."""

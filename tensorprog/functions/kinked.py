@@ -29,6 +29,10 @@ class LeakyRelu(Univariate):
     smoothness = 2
     kinks = (Fraction(0),)
 
+    @property
+    def homogeneity(self) -> Fraction:
+        return Fraction(1)
+
     @cached_property
     def spec(self) -> str:
         return written("leaky_relu", [self.slope]) if self.slope else "relu"

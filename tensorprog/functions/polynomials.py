@@ -34,6 +34,10 @@ class Polynomial(Univariate):
 
     factorial_growth = True
 
+    @property
+    def homogeneity(self) -> Fraction | None:
+        return Fraction(len(self.coefficients) - 1) if sum(map(bool, self.coefficients)) == 1 else None
+
     @cached_property
     def spec(self) -> str:
         if self.coefficients == (Fraction(0), Fraction(1)):

@@ -36,6 +36,10 @@ class Power(Univariate):
 
     regular = False
 
+    @property
+    def homogeneity(self) -> Fraction:
+        return self.exponent
+
     @cached_property
     def spec(self) -> str:
         return written("power", [self.exponent])

@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from tensorprog.errors import ContradictionError, OrderError
 from tensorprog.limits.assumed import Finding, settled
-from tensorprog.limits.evaluate import Estimate
+from tensorprog.limits.estimates import Estimate
 from tensorprog.limits.gaussian import UndecidedLimit
 from tensorprog.limits.leading import is_sure, leading_part, told
 from tensorprog.limits.ways import HALF, Way, name_of, ways

@@ -1,27 +1,28 @@
 """Numbers for scalar equations: every node once, vectorised over whatever shapes the symbols have.
 
-Errors are first-order estimates: those of the operands pass through sums and products; an expectation adds its own, and
-what it changes by when its covariances and means are moved by their errors, with fixed random signs. Sampled
-expectations share their scramblings, whose deviations are added, not their sizes. Expectations of one law follow each
-other and share the factors that they sample.
+Errors follow derivatives: those of the operands pass through sums and products; an expectation adds its own, and for
+each of its covariances and means what it changes by when that one is moved up and down by its error. Sampled
+expectations share their scramblings, whose deviations are added, not their sizes; they are moved all at once, with
+fixed random signs. Expectations of one law follow each other and share the factors that they sample.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from math import inf
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tensorprog.functions import Function
-from tensorprog.limits.expectations import METHODS, average
+from tensorprog.limits.estimates import Estimate, applied, multiplied, plain, summed, with_variances
+from tensorprog.limits.expectations import METHODS, SAMPLING, average
 from tensorprog.limits.expectations import Expectation as Average
 from tensorprog.limits.gaussian import in_time
 from tensorprog.limits.nested import Coordinates
-from tensorprog.limits.sampling import Memory, standard_errors
+from tensorprog.limits.sampling import Memory
 from tensorprog.limits.scalars import (
     Equations,
     Expectation,
@@ -38,27 +39,7 @@ from tensorprog.limits.scalars import (
 )
 
 Array = NDArray[np.float64]
-EPS = float(np.finfo(float).eps)
-NOTICEABLE = 1e-11  # relative errors of covariances below this are rounding, and not followed through expectations
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """Value, absolute error, and how it was found; floats where all symbols are, which is many times faster.
-
-    deviations: of every scrambling on a last axis, where some operand was sampled. Their part is not in the error, but
-    for what an `Evaluation` returns.
-    """
-
-    value: Any
-    error: Any
-    method: int = 0
-    deviations: Array | None = None
-
-    @property
-    def whole_error(self) -> Any:
-        """The error with three standard errors of the sampling."""
-        return self.error if self.deviations is None else _plain(self.error + standard_errors(self.deviations))
+DRAWS = 3  # of random signs
 
 
 def operands(node: Node) -> tuple[Value, ...]:
@@ -116,41 +97,50 @@ def reachable(equations: Equations, targets: Sequence[int]) -> list[int]:
 
 @dataclass
 class Evaluation:
-    """The values of nodes for given symbols, computed as they are asked for."""
+    """The values of nodes for given symbols, computed as they are asked for.
+
+    errors: of the symbols. followed: whether errors of operands are; where not, an error is that of the node itself.
+    """
 
     equations: Equations
     symbols: Mapping[str, ArrayLike]
     points: int = 2**14
     deadline: float = inf
-    errors: Mapping[str, float] = field(default_factory=dict)
+    errors: Mapping[str, ArrayLike] = field(default_factory=dict)
+    followed: bool = True
     found: dict[int, Estimate] = field(default_factory=dict)
 
     def __call__(self, target: Value) -> Estimate:
         if target is None:
             return Estimate(0.0, 0.0)
+        self.compute([target])
+        found = self.found[target]
+        return Estimate(found.value, found.whole_error, found.method)
+
+    def compute(self, targets: Sequence[int]) -> None:
+        """Fill `found` for these nodes and all that they need."""
         law, memory = None, Memory()
-        for here in in_order(self.equations, reachable(self.equations, [target])):
+        for here in in_order(self.equations, reachable(self.equations, targets)):
             if here not in self.found:
                 in_time(self.deadline)
                 node = self.equations.nodes[here]
                 if isinstance(node, Expectation) and law != (node.covariance, node.mean):
                     law, memory = (node.covariance, node.mean), {}
                 self.found[here] = self._compute(node, memory)
-        found = self.found[target]
-        return Estimate(found.value, found.whole_error, found.method)
 
     def _compute(self, node: Node, memory: Memory) -> Estimate:
         match node:
             case Number(value):
                 return Estimate(float(value), 0.0)
             case Symbol(name):
-                return Estimate(_plain(np.asarray(self.symbols[name], dtype=np.float64)), self.errors.get(name, 0.0))
+                given = self.symbols[name], self.errors.get(name, 0.0)
+                return Estimate(*(plain(np.asarray(x, dtype=np.float64)) for x in given))
             case Sum(terms):
-                return _sum([(float(c), self.found[x]) for c, x in terms])
+                return summed([(float(c), self.found[x]) for c, x in terms], self.followed)
             case Product(factors):
-                return _product([self.found[x] for x in factors])
+                return multiplied([self.found[x] for x in factors], self.followed)
             case Scalar(function, order, args):
-                return _applied(function, order, [self._given(x) for x in args])
+                return applied(function, order, [self._given(x) for x in args])
             case Expectation():
                 return self._expectation(node, memory)
 
@@ -163,100 +153,72 @@ class Evaluation:
         factors = [builder.factor(factor) for factor in node.factors]
         entries = [self._given(x) for x in node.covariance]
         means = [self._given(x) for x in (*node.mean, *builder.constants)]
-        inputs = [*entries, *means]
-        found = self._average(factors, size, entries, means, memory)
-        value, error = _plain(found.value), _plain(found.rounding)
-        scale = max((float(np.max(p.whole_error / (abs(p.value) + 1e-300), initial=0)) for p in inputs), default=0.0)
-        if scale > NOTICEABLE:
-            signs = np.random.default_rng(len(inputs)).choice([-1.0, 1.0], len(inputs))
-            moved = self._average(factors, size, entries, means, memory, signs)
-            error = error + 2 * np.abs(moved.value - value)
+        inputs = [*with_variances(entries), *means]
+        found = self._average(factors, size, [p.value for p in inputs], len(entries), memory)
+        value, error = plain(found.value), plain(found.rounding)
+        if self.followed:
+            cores = [self._core(x) for x in (*node.covariance, *node.mean, *builder.constants)]
+            error = error + self._moved(found, factors, size, inputs, cores, len(entries))
         method = max([METHODS.index(found.method), *(p.method for p in inputs)])
         return Estimate(value, error, method, found.deviations)
 
-    def _average(
+    def _core(self, value: Value) -> tuple[float, int]:
+        """A node as ± another, which it moves with; 0 is none."""
+        if value is None:
+            return 1.0, -1
+        node = self.equations.nodes[value]
+        if isinstance(node, Sum) and len(node.terms) == 1 and abs(node.terms[0][0]) == 1:
+            return float(node.terms[0][0]), node.terms[0][1]
+        return 1.0, value
+
+    def _moved(
         self,
+        found: Average,
         factors: list[Any],
         size: int,
-        entries: Sequence[Estimate],
-        means: Sequence[Estimate],
-        memory: Memory,
-        signs: Array | None = None,
-    ) -> Average:
-        """The expectation, its covariances and means moved by their errors times signs."""
-        inputs = [*entries, *means]
-        moved = [p.value for p in inputs]
-        if signs is not None:
-            moved = [p.value + s * p.whole_error for p, s in zip(inputs, signs, strict=True)]
-        arrays = [np.asarray(x) for x in moved]
-        arrays[: len(entries)] = _with_variances(entries, arrays[: len(entries)])
+        inputs: Sequence[Estimate],
+        cores: Sequence[tuple[float, int]],
+        entries: int,
+    ) -> Any:
+        """What an expectation changes by when its covariances (the first `entries` inputs) and means have errors.
+
+        cores: the sign and the node of each input.
+        """
+        errors = [p.whole_error for p in inputs]
+        moving: dict[int, list[tuple[int, float]]] = {}  # inputs that are ± one node move together
+        for k, (error, (sign, core)) in enumerate(zip(errors, cores, strict=True)):
+            if np.any(error):
+                moving.setdefault(core, []).append((k, sign))
+        if not moving:
+            return 0.0
+        count = len(moving)
+        ways = np.zeros((2 * count, len(inputs)))
+        for row, group in enumerate(moving.values()):
+            for k, sign in group:
+                ways[2 * row : 2 * row + 2, k] = sign, -sign
+        if found.method == SAMPLING:
+            ways = np.random.default_rng(count).choice([-1.0, 1.0], (DRAWS, count)) @ ways[::2]
+        lead = (len(ways), *([1] * found.value.ndim))
+        places = [p.value for p in inputs]
+        for group in moving.values():
+            error = reduce(np.maximum, [errors[k] for k, _ in group])
+            for k, _ in group:
+                places[k] = places[k] + ways[:, k].reshape(lead) * error
+        variances = {i * (i + 3) // 2 for i in range(size)}
+        places = [np.maximum(x, 0) if k in variances else x for k, x in enumerate(places)]
+        changes = np.abs(self._average(factors, size, places, entries, {}).value - found.value)
+        if found.method == SAMPLING:
+            change = np.sqrt(count * (changes**2).mean(0))
+        else:
+            change = changes.reshape(count, 2, *found.value.shape).max(1).sum(0)
+        return plain(np.nan_to_num(change, nan=inf, posinf=inf))
+
+    def _average(self, factors: list[Any], size: int, places: Sequence[Any], entries: int, memory: Memory) -> Average:
+        """The expectation at these covariances, of which there are `entries`, and means."""
+        arrays = [np.asarray(x) for x in places]
         shape = np.broadcast_shapes(*(x.shape for x in arrays))
-        pairs = [(j, i) for i in range(len(means)) for j in range(i + 1)]
-        constant = [np.zeros(())] * (len(pairs) - len(entries))  # the coordinates behind the Gaussians
-        covariance = dict(zip(pairs, [*arrays[: len(entries)], *constant], strict=True))
-        return average(factors, shape, covariance, arrays[len(entries) :], self.points, memory)
-
-
-def _with_variances(entries: Sequence[Estimate], arrays: list[Array]) -> list[Array]:
-    """A covariance, lower triangle row by row; a variance negative by less than its error is 0, with all its row.
-
-    Such is that of a vector that vanishes identically, as a sum of terms that cancel.
-    """
-    found = list(arrays)
-    rows = [(i, i * (i + 3) // 2) for i in range(len(arrays)) if i * (i + 3) // 2 < len(arrays)]
-    for i, diagonal in rows:
-        reach = np.asarray(entries[diagonal].whole_error)
-        zero = (arrays[diagonal] < 0) & (arrays[diagonal] >= -2 * reach)  # twice: it may have been moved by it
-        if zero.any():
-            for j, _ in rows:
-                place = max(i, j) * (max(i, j) + 1) // 2 + min(i, j)
-                found[place] = np.where(zero, 0.0, found[place])
-    return found
-
-
-def _plain(array: Array) -> Any:
-    """A float where it is one number."""
-    return array.item() if array.ndim == 0 else array
-
-
-def _sum(parts: Sequence[tuple[float, Estimate]]) -> Estimate:
-    value = error = 0.0
-    deviations = None
-    for c, p in parts:
-        value = value + c * p.value
-        error = error + abs(c) * (p.error + EPS * abs(p.value))
-        deviations = _added(deviations, c, p.deviations)
-    return Estimate(value, error, max(p.method for _, p in parts), deviations)
-
-
-def _product(parts: Sequence[Estimate]) -> Estimate:
-    value, error, deviations = parts[0].value, parts[0].error, parts[0].deviations
-    for p in parts[1:]:
-        error = abs(p.value) * error + abs(value) * p.error
-        deviations = _added(_added(None, p.value, deviations), value, p.deviations)
-        value = value * p.value
-    return Estimate(value, error + EPS * abs(value), max(p.method for p in parts), deviations)
-
-
-def _added(whole: Array | None, scale: Any, deviations: Array | None) -> Array | None:
-    """whole + scale · deviations."""
-    if deviations is None:
-        return whole
-    more = np.asarray(scale)[..., None] * deviations
-    return more if whole is None else whole + more
-
-
-def _applied(function: Function, order: tuple[int, ...], args: Sequence[Estimate]) -> Estimate:
-    values = [p.value for p in args]
-    value: Any = _plain(function.evaluate(order, *values))
-    error = EPS * abs(value)
-    deviations = None
-    for i, p in enumerate(args):
-        slope = function.evaluate(tuple(k + (i == j) for j, k in enumerate(order)), *values)
-        error = error + abs(slope) * p.error
-        deviations = _added(deviations, slope, p.deviations)
-        if function.smoothness is not None:  # a jump within the error
-            reach = p.whole_error
-            up, down = ([*values[:i], p.value + e, *values[i + 1 :]] for e in (reach, -reach))
-            error = error + abs(function.evaluate(order, *up) - function.evaluate(order, *down))
-    return Estimate(value, error, max(p.method for p in args), deviations)
+        count = len(places) - entries
+        pairs = [(j, i) for i in range(count) for j in range(i + 1)]
+        constant = [np.zeros(())] * (len(pairs) - entries)  # the coordinates behind the Gaussians
+        covariance = dict(zip(pairs, [*arrays[:entries], *constant], strict=True))
+        return average(factors, shape, covariance, arrays[entries:], self.points, memory)

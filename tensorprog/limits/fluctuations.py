@@ -20,13 +20,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tensorprog.errors import ProgramError
-from tensorprog.limits.evaluate import Estimate, Evaluation, reachable
+from tensorprog.limits.estimates import Estimate
+from tensorprog.limits.evaluate import Evaluation, reachable
 from tensorprog.limits.expectations import METHODS, SAMPLING
 from tensorprog.limits.gaussian import UndecidedLimit
 from tensorprog.limits.interpreter import Interpreter
-from tensorprog.limits.kernels import every_parameter
 from tensorprog.limits.leading import sizes_in_time
 from tensorprog.limits.masses import Weak, jumping
+from tensorprog.limits.pairs import every_parameter
 from tensorprog.limits.scalars import Symbol
 from tensorprog.limits.symbols import symbol_values
 from tensorprog.limits.weights import COPIES

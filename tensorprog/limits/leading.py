@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorprog.exponents import Exponent
-from tensorprog.limits.evaluate import Estimate, Evaluation
+from tensorprog.limits.estimates import Estimate
+from tensorprog.limits.evaluate import Evaluation
 from tensorprog.limits.expectations import METHODS, SAMPLING
 from tensorprog.limits.gaussian import UndecidedLimit
 from tensorprog.limits.interpreter import Interpreter

@@ -14,10 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 from tensorprog.errors import ProgramError
 from tensorprog.limits.evaluate import Evaluation, reachable
 from tensorprog.limits.expectations import METHODS
+from tensorprog.limits.gaussian import UndecidedLimit
 from tensorprog.limits.interpreter import Interpreter
 from tensorprog.limits.scalars import Symbol
 from tensorprog.limits.symbols import constant_values, roundings, symbol_values
-from tensorprog.limits.terms import Bound
+from tensorprog.limits.terms import Bound, Term, written
 from tensorprog.limits.writing import equations_of, latex_of
 from tensorprog.program import Program
 from tensorprog.readings import check_data
@@ -30,8 +31,9 @@ Array = NDArray[np.float64]
 class Limit:
     """S = n^power (limit + o(1)) for the scalar S of a program.
 
-    power: of n. A limit that is exactly zero has no equations and the value 0; `rest` then bounds S by O(n^rest), or
-    o(n^rest) when `little`.
+    power: of n. A limit that is exactly zero has no equations and the value 0; `bound` (p, 1) then says that S is
+    O(n^p), (p, 0) that it is o(n^p), None that it is zero at every width.
+    Where `is_missing`, that bound does not vanish, and is all there is.
     """
 
     interpreter: Interpreter
@@ -44,6 +46,19 @@ class Limit:
     def is_zero(self) -> bool:
         """Whether the limit is exactly zero, or only bounded."""
         return self.target is None
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether there is no limit, only the bound: what is left is random, or not known."""
+        return Term(self.power, self.target, self.bound).is_missing
+
+    def check(self) -> None:
+        """Raise UndecidedLimit where there is no limit."""
+        if self.is_missing:
+            raise UndecidedLimit(
+                "the leading part is random or unknown, so that there is no limit: all that is proved is that it is "
+                f"{written(self.bound)}; an average over the width, or a correlation of it, may have one"
+            )
 
     @cached_property
     def equations(self) -> list[sympy.Eq]:
@@ -63,6 +78,7 @@ class Limit:
 
     def compile(self) -> Callable[[Mapping[str, ArrayLike]], Array]:
         """A function from symbols to the limit; arrays broadcast, a named constant left out has its own value."""
+        self.check()
 
         def compiled(symbols: Mapping[str, ArrayLike]) -> Array:
             known = self.interpreter.data
@@ -82,6 +98,7 @@ class Limit:
     def _number(self) -> tuple[float, float, str]:
         if self.data is None:
             raise ProgramError("a limit has a value only for data; pass tp.limit(program, data)")
+        self.check()
         symbols = symbol_values(self.interpreter, self.data)
         errors = roundings(self.interpreter, self.data)
         found = Evaluation(self.interpreter.equations, symbols, errors=errors)(self.target)
@@ -103,6 +120,8 @@ class Limit:
         return self._number[2]
 
     def __repr__(self) -> str:
+        if self.is_missing:
+            return f"Limit(unknown, {written(self.bound)})"
         if self.target is None:
             return f"Limit(0 at n^{self.power}, rest {self.bound})"
         shown = "" if self.data is None else f", value {self.value:.10g} ± {self.error:.1g}"
@@ -117,7 +136,9 @@ def limit(program: Program, data: ArrayLike | None = None) -> Limit:
     program: with one scalar output, such as `tp.correlation(program, D, d)` with D ≤ 1 (for D = 1 that is ‖C‖²).
     data: (inputs, d0) or (inputs, positions, d0), for `.value` and `.error`; the equations need none.
 
-    Raises ProgramError for a program with other outputs, and where the limit is undecided: the node and the reason.
+    Raises ProgramError for a program with other outputs, and where the limit is undecided: the node and the reason;
+    with data also where the limit is random, or only
+    a bound is known that does not vanish.
     """
     if not isinstance(program, Program):
         raise ProgramError(f"{program!r} is not a Program; pass tp.correlation(program, D, d)")
@@ -130,4 +151,10 @@ def limit(program: Program, data: ArrayLike | None = None) -> Limit:
     target = program.end
     found = interpreter.limit(target)
     array = None if data is None else check_data(program, data)
-    return Limit(interpreter, found.payload, found.power, found.rest, array)
+    power = found.power
+    if found.payload is None and found.rest is not None and found.rest >= (power, 1):
+        power = Fraction(0)  # only a bound is known
+    whole = Limit(interpreter, found.payload, power, found.rest, array)
+    if array is not None:
+        whole.check()
+    return whole

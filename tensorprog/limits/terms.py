@@ -13,6 +13,11 @@ Bound = tuple[Fraction, int]
 """(power, 1): O(n^power); (power, 0): o(n^power). Tuples compare as the classes do."""
 
 
+def written(bound: Bound | None) -> str:
+    """As in "O(n^1/2)", "o(n^0)" or "0"."""
+    return "0" if bound is None else f"{'O' if bound[1] else 'o'}(n^{bound[0]})"
+
+
 @dataclass(frozen=True, slots=True)
 class Term(Generic[T]):
     """n^power · payload + rest.
@@ -29,6 +34,11 @@ class Term(Generic[T]):
     def size(self) -> Bound | None:
         """A bound on the whole; None for an exact zero."""
         return self.rest if self.payload is None else (self.power, 1)
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether the leading part is not known, and what is left out is not known to vanish: no limit at all."""
+        return self.payload is None and self.rest is not None and self.rest >= (Fraction(0), 1)
 
     def scaled(self, power: Fraction) -> Term[T]:
         """Times n^power."""

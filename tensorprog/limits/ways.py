@@ -19,7 +19,7 @@ from itertools import product
 
 from tensorprog.errors import ProgramError
 from tensorprog.limits.gaussian import UndecidedLimit
-from tensorprog.limits.kernels import every_parameter
+from tensorprog.limits.pairs import every_parameter
 from tensorprog.passes import correlation
 from tensorprog.passes.correlation import inner_product, norm_share, slot_along_gradient, squared_norm
 from tensorprog.passes.gradient import Gradient, gradient

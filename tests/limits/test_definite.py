@@ -16,7 +16,7 @@ from tensorprog.errors import DataError, OrderError
 from tensorprog.functions import erf, identity, relu
 from tensorprog.limits import definite
 from tensorprog.limits.definite import decided, derive
-from tensorprog.limits.evaluate import Estimate
+from tensorprog.limits.estimates import Estimate
 from tensorprog.limits.gaussian import UndecidedLimit
 from tensorprog.limits.terms import Term
 from tensorprog.limits.ways import gradient_norm

@@ -18,7 +18,7 @@ from tensorprog import architectures
 from tensorprog.functions import identity, relu
 from tensorprog.limits import definite
 from tensorprog.limits.definite import decided, derive
-from tensorprog.limits.evaluate import Estimate
+from tensorprog.limits.estimates import Estimate
 from tensorprog.limits.terms import Term
 from tensorprog.passes.correlation import norm_share
 from tensorprog.readings import derive as bounds
