@@ -59,7 +59,7 @@ from tensorprog.limits.definite import PATIENCE, derive
 from tensorprog.program import Program
 from tensorprog.readings.table import FILES as TABLE_FILES
 from tensorprog.readings.team import cores
-from tensorprog.report import verify
+from tensorprog.report import Provenance, verify
 from tensorprog.report.report import FILES as REPORT_FILES
 from tensorprog.report.report import proof_file
 from tensorprog.version import VERSION
@@ -263,7 +263,7 @@ def verify_(
         store=None if out is None else out / STORE,
         progress=True,
         name=study.title,
-        provenance={"command": typed, "options": study.texts, "inputs": inputs},
+        provenance=Provenance(typed, study.texts, inputs),
     )
     if out is not None:
         saved(report, out, STORE)

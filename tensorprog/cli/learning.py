@@ -18,6 +18,7 @@ from tensorprog.readings.files import DIGITS, targets_from
 from tensorprog.readings.team import cores
 from tensorprog.report.linear_report import FILES as LINEARITY_FILES
 from tensorprog.report.linear_run import linearity
+from tensorprog.report.run import Provenance
 
 LABELS = "labels"
 SAMPLES = 40
@@ -96,7 +97,7 @@ def linearity_(
         store=None if out is None else out / STORE,
         progress=True,
         name=study.title,
-        provenance={"command": typed, "options": study.texts, "inputs": inputs},
+        provenance=Provenance(typed, study.texts, inputs),
         loss=loss,
         momentum=momentum,
         weight_decay=weight_decay,

@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from tensorprog.errors import OrderError, TrainingError
-from tensorprog.learning.study import Study, median_errors
+from tensorprog.learning.study import Runs, Study, median_errors
 from tensorprog.learning.threshold import default_rate, threshold
 from tensorprog.passes.correlation import check_smoothness
 from tensorprog.passes.learning import deviations, expanded, mean_square
-from tensorprog.passes.recipe import Recipe
+from tensorprog.passes.recipe import Rule
 from tensorprog.program import Program
 
 Array = NDArray[np.float64]
@@ -81,9 +81,7 @@ def task_of(text: str, inputs: int) -> Task:
     return TASKS[name](inputs, *map(int, numbers))
 
 
-def check_tasks(
-    program: Program, texts: Sequence[str], trained: int, steps: int, options: Mapping[str, Any]
-) -> list[Task]:
+def check_tasks(program: Program, texts: Sequence[str], trained: int, steps: int, rule: Rule) -> list[Task]:
     """The tasks, with an input for each one traced, if the network can be trained on them. Raises TrainingError."""
     if isinstance(texts, str):
         raise TrainingError(f"tasks={texts!r} must be a list of them, as in [{texts!r}]")
@@ -97,21 +95,21 @@ def check_tasks(
             raise TrainingError(f"tasks need the terms of a step up to order {HIGHEST}; {error}") from None
     for task in found:
         try:
-            Recipe.of(program, task.targets[:trained], steps, 1.0, **options)
+            rule.recipe(program, task.targets[:trained], steps, 1.0)
         except TrainingError as error:
             raise TrainingError(f"{task.name}: {error}") from None
     return found
 
 
 def study_of(
-    program: Program, task: Task, trained: int, steps: int, rate: float | None, options: Mapping[str, Any], **sizes: Any
+    program: Program, task: Task, trained: int, rate: float | None, rule: Rule, steps: int, runs: Runs
 ) -> Study:
     """The first `trained` inputs of a task are trained on, at half the threshold of η on them where none is given."""
     targets = task.targets[:trained]
     if rate is None:
-        found = threshold(program, task.data, Recipe.of(program, targets, steps, 1.0, **options))
+        found = threshold(program, task.data, rule.recipe(program, targets, steps, 1.0))
         rate = default_rate(found)
-    return Study(program, task.data, targets, {"learning_rate": rate, **options}, steps=steps, **sizes)
+    return Study(program, task.data, targets, rate, rule, steps, runs)
 
 
 @dataclass(frozen=True)
@@ -181,7 +179,7 @@ def cells(name: str, study: Study, kappas: Sequence[Fraction] = SCALES) -> list[
         terms = expanded(study.program, recipe, range(2, HIGHEST + 1))
         measured = study.measured([mean_square(terms), whole[0], whole[-1]], study.widths)
         for width, *values in zip(study.widths, *measured, strict=True):
-            found.append(Cell(name, kappa, width, study.options["learning_rate"], *values))
+            found.append(Cell(name, kappa, width, study.rate, *values))
     return found
 
 

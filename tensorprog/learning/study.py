@@ -7,8 +7,8 @@ exponent.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -23,12 +23,12 @@ from tensorprog.learning.predictions import Prediction, Quantity, kink, predict,
 from tensorprog.limits.definite import derive
 from tensorprog.passes.learning import deviations, motions
 from tensorprog.passes.losses import loss_of
-from tensorprog.passes.recipe import Recipe
+from tensorprog.passes.recipe import Recipe, Rule
 from tensorprog.program import Program
 from tensorprog.readings import Table, all_orders, check_data
 from tensorprog.readings.revealed import DEPENDENT
-from tensorprog.scaling.measure import measure
 from tensorprog.scaling.quantiles import quantiles
+from tensorprog.scaling.sampling import Sampling
 from tensorprog.scaling.verdict import RESAMPLES, Verdict, judge, log_factor
 
 Array = NDArray[np.float64]
@@ -160,6 +160,16 @@ def claims(table: Table, rho: Fraction, course: Course | None = None) -> tuple[C
     return tuple(found)
 
 
+@dataclass(frozen=True)
+class Runs:
+    """What a study samples: widths, initialisations at each (None for a time), the margin of its verdicts, and how."""
+
+    widths: Sequence[int]
+    samples: int | None
+    margin: float = 0.1
+    sampling: Sampling = field(default_factory=Sampling)
+
+
 class Study:
     """Predictions and measurements of one trained network; `linearity` runs all of it."""
 
@@ -168,22 +178,17 @@ class Study:
         program: Program,
         data: Array,
         targets: ArrayLike,
-        options: Mapping[str, Any],
-        *,
+        rate: float,
+        rule: Rule,
         steps: int,
-        widths: Sequence[int],
-        samples: int | None,
-        seed: int,
-        margin: float,
-        ways: Mapping[str, Any],
+        runs: Runs,
         patience: float = 0.0,
     ) -> None:
-        self.program, self.data, self.targets, self.options = program, data, targets, dict(options)
-        self.steps, self.widths, self.samples, self.seed = steps, tuple(widths), samples, seed
-        self.margin, self.ways = margin, dict(ways)
+        self.program, self.data, self.targets = program, data, targets
+        self.rate, self.rule, self.steps, self.runs, self.patience = rate, rule, steps, runs, patience
+        self.widths = tuple(runs.widths)
         self.kink = kink(program)
-        self.bounded = loss_of(options.get("loss", "squared")).bounded
-        self.patience = patience
+        self.bounded = loss_of(rule.loss).bounded
 
     @cached_property
     def course(self) -> Course:
@@ -191,7 +196,7 @@ class Study:
         return course_of(self.program, self.recipe(Fraction(0), Fraction(0)), self.data, self.patience)
 
     def recipe(self, rho: Fraction, kappa: Fraction, steps: int | None = None) -> Recipe:
-        return Recipe.of(self.program, self.targets, steps or self.steps, rho=rho, kappa=kappa, **self.options)
+        return self.rule.recipe(self.program, self.targets, steps or self.steps, self.rate, kappa, rho)
 
     def predict(self, table: Table, rho: Fraction, steps: int, quantity: Quantity = "deviation") -> Prediction:
         return predict(table, steps, rho, quantity=quantity, bounded=self.bounded, kinked=self.kink, course=self.course)
@@ -223,8 +228,8 @@ class Study:
         return self.judged(prediction, claims(table, zero, self.course), widths, largest), curves
 
     def measured(self, programs: Sequence[Program], widths: Sequence[int]) -> list[list[Array]]:
-        counts = None if self.samples is None else [self.samples] * len(programs)
-        return measure(programs, self.data, widths, counts, self.seed, **self.ways)
+        counts = None if self.runs.samples is None else [self.runs.samples] * len(programs)
+        return self.runs.sampling.measure(programs, self.data, widths, counts)
 
     def judged(
         self, prediction: Prediction, quoted: tuple[Claim, ...], widths: Sequence[int], samples: Sequence[Array]
@@ -236,7 +241,7 @@ class Study:
         chosen = [samples[i] for i in kept]
 
         def judgement(law: Exponent, bound: bool) -> Verdict:
-            return judge(used, chosen, law, bound=bound, margin=self.margin, seed=self.seed)
+            return judge(used, chosen, law, bound=bound, margin=self.runs.margin, seed=self.runs.sampling.seed)
 
         verdict = judgement(prediction.law or Exponent(), prediction.status != "definite")
         against = frozenset(c.theorem for c in quoted if judgement(c.law, True).verdict == "refuted")

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
 
 from numpy.typing import ArrayLike
 
@@ -17,7 +16,7 @@ from tensorprog.errors import OrderError, TrainingError
 from tensorprog.passes.correlation import MAX_D, Order, check_smoothness, gradient_coefficient, squared, squared_norm
 from tensorprog.passes.directions import DecayDirection, Direction, GradientDirection, SumDirection
 from tensorprog.passes.gradient import Gradient, Term, gradient
-from tensorprog.passes.recipe import Recipe
+from tensorprog.passes.recipe import Batches, Number, Recipe, Rule
 from tensorprog.passes.replay import INITIAL, Weights, placed, replay
 from tensorprog.passes.taylor import Taylor, below
 from tensorprog.passes.training import Linearised, Trained, batch_slopes
@@ -28,7 +27,20 @@ from tensorprog.program.types import ONE
 MINUS = Coefficient(Fraction(-1))
 
 
-def train(program: Program, targets: ArrayLike, *, steps: int, learning_rate: float, **options: Any) -> Program:
+def train(
+    program: Program,
+    targets: ArrayLike,
+    *,
+    steps: int,
+    learning_rate: Number | Sequence[Number],
+    loss: object = "squared",
+    batches: Batches | None = None,
+    momentum: Number = 0,
+    weight_decay: Number = 0,
+    kappa: Number = 0,
+    rho: Number = 0,
+    optimizer: str = "sgd",
+) -> Program:
     """F(θ_s)(x) at every traced input, after training on the first ones.
 
     Parameters
@@ -47,29 +59,58 @@ def train(program: Program, targets: ArrayLike, *, steps: int, learning_rate: fl
 
     Raises TrainingError for arguments that do not fit, naming them.
     """
-    recipe = Recipe.of(program, targets, steps, learning_rate, **options)
+    rule = Rule(loss, batches, momentum, weight_decay, optimizer)
+    recipe = rule.recipe(program, targets, steps, learning_rate, kappa, rho)
     builder = Builder(program)
     return _program(builder, program, Trained(builder, program, recipe).outputs(steps))
 
 
-def linearised(program: Program, targets: ArrayLike, *, steps: int, learning_rate: float, **options: Any) -> Program:
+def linearised(
+    program: Program,
+    targets: ArrayLike,
+    *,
+    steps: int,
+    learning_rate: Number | Sequence[Number],
+    loss: object = "squared",
+    batches: Batches | None = None,
+    momentum: Number = 0,
+    weight_decay: Number = 0,
+    kappa: Number = 0,
+    rho: Number = 0,
+    optimizer: str = "sgd",
+) -> Program:
     """F_lin(s)(x): the first-order Taylor model at θ_0 under the same steps; arguments as in `train`.
 
     F_lin(s+1)(x) = F_lin(s)(x) − η Σ_i Θ_0(x, x_i) ∂L/∂F(x_i), with the kernel Θ_0 of the same initialisation.
     """
-    recipe = Recipe.of(program, targets, steps, learning_rate, **options)
+    rule = Rule(loss, batches, momentum, weight_decay, optimizer)
+    recipe = rule.recipe(program, targets, steps, learning_rate, kappa, rho)
     builder = Builder(program)
     return _program(builder, program, Linearised(builder, program, recipe).outputs(steps))
 
 
-def expansion(program: Program, targets: ArrayLike, *, order: int, learning_rate: float, **options: Any) -> Program:
+def expansion(
+    program: Program,
+    targets: ArrayLike,
+    *,
+    order: int,
+    learning_rate: Number,
+    loss: object = "squared",
+    batches: Batches | None = None,
+    momentum: Number = 0,
+    weight_decay: Number = 0,
+    kappa: Number = 0,
+    rho: Number = 0,
+    optimizer: str = "sgd",
+) -> Program:
     """F(θ_1)(x) to some order in the step: Σ_{k ≤ order} (−η)^k/k! ∇^k F · (∇L + λθ)^k.
 
     Without weight decay λ that is a sum of C^{0,k} with factors C′.
 
     Arguments as in `train`, for one step. Raises OrderError when the activations have fewer derivatives.
     """
-    recipe = Recipe.of(program, targets, 1, learning_rate, **options)
+    rule = Rule(loss, batches, momentum, weight_decay, optimizer)
+    recipe = rule.recipe(program, targets, 1, learning_rate, kappa, rho)
     return expanded(program, recipe, range(order + 1))
 
 
@@ -119,15 +160,22 @@ def deviation(
     targets: ArrayLike,
     *,
     steps: int,
-    learning_rate: float,
+    learning_rate: Number | Sequence[Number],
     points: Sequence[int] | None = None,
-    **options: Any,
+    loss: object = "squared",
+    batches: Batches | None = None,
+    momentum: Number = 0,
+    weight_decay: Number = 0,
+    kappa: Number = 0,
+    rho: Number = 0,
+    optimizer: str = "sgd",
 ) -> Program:
     """(F(θ_s) − F_lin(s))², the mean over some inputs (all by default); `tp.sample` takes the root.
 
     Arguments as in `train`; points: numbers of traced inputs.
     """
-    return deviations(program, Recipe.of(program, targets, steps, learning_rate, **options), points)[-1]
+    rule = Rule(loss, batches, momentum, weight_decay, optimizer)
+    return deviations(program, rule.recipe(program, targets, steps, learning_rate, kappa, rho), points)[-1]
 
 
 def deviations(program: Program, recipe: Recipe, points: Sequence[int] | None = None) -> list[Program]:
@@ -156,9 +204,15 @@ def moved(
     *,
     D: int,
     steps: int,
-    learning_rate: float,
+    learning_rate: Number | Sequence[Number],
     point: int = 0,
-    **options: Any,
+    loss: object = "squared",
+    batches: Batches | None = None,
+    momentum: Number = 0,
+    weight_decay: Number = 0,
+    kappa: Number = 0,
+    rho: Number = 0,
+    optimizer: str = "sgd",
 ) -> Program:
     """∇^D F(θ_s)(x) − ∇^D F(θ_0)(x), D ≤ 2, at one input of a network of one output, at η = 1.
 
@@ -166,7 +220,8 @@ def moved(
     are the unit-variance ones, weighted by n^(-c/2), and with an external scale by n^κ, the root of its η. Arguments as
     in `train`.
     """
-    return motions(program, Recipe.of(program, targets, steps, learning_rate, **options), D, point)[-1]
+    rule = Rule(loss, batches, momentum, weight_decay, optimizer)
+    return motions(program, rule.recipe(program, targets, steps, learning_rate, kappa, rho), D, point)[-1]
 
 
 def motions(program: Program, recipe: Recipe, D: int, point: int = 0) -> list[Program]:

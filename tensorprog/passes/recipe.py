@@ -19,6 +19,45 @@ OPTIMIZERS = ("sgd", "gd")
 MOST_WRITTEN = 50_000  # nodes, each step taken as large as the program
 
 
+Number = float | Fraction
+Batches = Iterable[Sequence[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How every step is made, whatever the targets, the number of steps and the learning rate; as in `tp.train`."""
+
+    loss: object = "squared"
+    batches: Batches | None = None
+    momentum: Number = 0
+    weight_decay: Number = 0
+    optimizer: str = "sgd"
+
+    def recipe(
+        self,
+        program: Program,
+        targets: ArrayLike,
+        steps: int,
+        learning_rate: Number | Sequence[Number],
+        kappa: Number = 0,
+        rho: Number = 0,
+    ) -> Recipe:
+        """The recipe for these targets, or TrainingError."""
+        return Recipe.of(
+            program,
+            targets,
+            steps,
+            learning_rate,
+            loss=self.loss,
+            batches=self.batches,
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+            kappa=kappa,
+            rho=rho,
+            optimizer=self.optimizer,
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """Targets, loss, and for every step its batch and learning rate η n^(2κ+ρ).
@@ -49,13 +88,13 @@ class Recipe:
         program: Program,
         targets: ArrayLike,
         steps: int,
-        learning_rate: float | Fraction | Sequence[float | Fraction],
+        learning_rate: Number | Sequence[Number],
         loss: object = "squared",
-        batches: Iterable[Sequence[int]] | None = None,
-        momentum: float | Fraction = 0,
-        weight_decay: float | Fraction = 0,
-        kappa: float | Fraction = 0,
-        rho: float | Fraction = 0,
+        batches: Batches | None = None,
+        momentum: Number = 0,
+        weight_decay: Number = 0,
+        kappa: Number = 0,
+        rho: Number = 0,
         optimizer: str = "sgd",
     ) -> Recipe:
         """Arguments as in `tp.train`. Raises TrainingError, naming the argument, its value and the remedy."""

@@ -3,7 +3,7 @@
 from tensorprog.report.linear_report import Linearity
 from tensorprog.report.linear_run import linearity
 from tensorprog.report.report import Measurement, Report
-from tensorprog.report.run import Run
+from tensorprog.report.run import Provenance, Run
 from tensorprog.report.verification import verify
 
-__all__ = ["Linearity", "Measurement", "Report", "Run", "linearity", "verify"]
+__all__ = ["Linearity", "Measurement", "Provenance", "Report", "Run", "linearity", "verify"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,14 +16,16 @@ from tensorprog.errors import SamplingError
 from tensorprog.exponents import exact
 from tensorprog.learning.features import cells, check_tasks, study_of
 from tensorprog.learning.predictions import rescaled
-from tensorprog.learning.study import KAPPAS, PATIENCE, RHOS, Study, check_task, settings, table_of
+from tensorprog.learning.study import KAPPAS, PATIENCE, RHOS, Runs, Study, check_task, settings, table_of
 from tensorprog.learning.threshold import default_rate, threshold
-from tensorprog.passes.recipe import Recipe
+from tensorprog.passes.recipe import Batches, Number, Rule
 from tensorprog.program import Program
 from tensorprog.readings import check_gaussian, check_request
 from tensorprog.report.linear_report import ZERO, Growth, Linearity
 from tensorprog.report.machine import digest, made_on
+from tensorprog.report.run import Provenance
 from tensorprog.scaling.measure import check_counts, check_widths, check_workers, threads_of
+from tensorprog.scaling.sampling import Sampling
 
 
 def linearity(
@@ -43,12 +45,16 @@ def linearity(
     seed: int = 0,
     margin: float = 0.1,
     patience: float = PATIENCE,
+    loss: object = "squared",
+    batches: Batches | None = None,
+    momentum: Number = 0,
+    weight_decay: Number = 0,
+    optimizer: str = "sgd",
     workers: int = 1,
     store: str | Path | None = None,
     progress: bool = True,
     name: str = "program",
-    provenance: Mapping[str, Any] | None = None,
-    **options: Any,
+    provenance: Provenance | None = None,
 ) -> Linearity:
     """Predict how far from linear a network learns, and train it to see.
 
@@ -66,8 +72,8 @@ def linearity(
         which features are learned: as many inputs, trained ones, steps and samples as for the data, the smaller widths,
         κ = 0 and 1/2. η is the one given, or half of the threshold of each task.
     patience: seconds for each limit that makes an exponent definite; 0 leaves all of them upper bounds.
-    workers, store, seed, progress, margin: as in `tp.verify`. options: loss, batches, momentum, weight_decay, as in
-        `tp.train`.
+    loss, batches, momentum, weight_decay, optimizer: as in `tp.train`.
+    workers, store, seed, progress, margin, name, provenance: as in `tp.verify`.
 
     Raises TrainingError, DataError, SamplingError before any work starts.
     """
@@ -78,23 +84,27 @@ def linearity(
     check_workers(workers)
     _check(samples, minutes, seed, margin, patience, growth)
     assumed = 1.0 if learning_rate is None else learning_rate
-    first = Recipe.of(program, targets, steps, assumed, **options)
+    rule = Rule(loss, batches, momentum, weight_decay, optimizer)
+    first = rule.recipe(program, targets, steps, assumed)
+    rule = replace(rule, batches=None if batches is None else first.batches)
     if growth:
-        Recipe.of(program, targets, growth, assumed, **options)
-    chosen = check_tasks(program, tasks, len(first.targets), steps, options)
+        rule.recipe(program, targets, growth, assumed)
+    chosen = check_tasks(program, tasks, len(first.targets), steps, rule)
     found = threshold(program, array, first)
     rate = default_rate(found) if learning_rate is None else float(learning_rate)
     pairs = settings([exact(r) for r in rhos], [exact(k) for k in kappas])
     identity = program.restricted(list(program.outputs)[:1]).digest
-    ways = {"minutes": minutes, "workers": workers, "store": store, "identity": identity, "progress": progress}
+    ways = Sampling(seed, minutes=minutes, workers=workers, store=store, identity=identity, progress=progress)
     count = samples if minutes is None else None
-    sizes: dict[str, Any] = {"samples": count, "seed": seed, "margin": margin, "ways": ways, "patience": patience}
+    runs = Runs(kept, count, margin, ways)
     smaller = kept[: max(3, len(kept) // 2)]
     planned = {
-        task.name: study_of(program, task, len(first.targets), steps, learning_rate, options, widths=smaller, **sizes)
+        task.name: study_of(
+            program, task, len(first.targets), learning_rate, rule, steps, replace(runs, widths=smaller)
+        )
         for task in chosen
     }
-    study = Study(program, array, targets, {"learning_rate": rate, **options}, steps=steps, widths=kept, **sizes)
+    study = Study(program, array, targets, rate, rule, steps, runs, patience)
     table = table_of(program, array, patience, progress, len(first.targets))
     tables = {kappa: rescaled(table, ZERO, kappa) for kappa in dict.fromkeys(k for _, k in pairs)}
     outcomes = tuple(o for rho, kappa in pairs for o in study.outcomes(tables[kappa], rho, kappa))
@@ -103,17 +113,18 @@ def linearity(
         outcome, curves = study.growth(tables[ZERO], growth, smaller)
         grown = Growth(growth, outcome, tuple(map(tuple, curves)))
     learned = tuple(cell for task, plan in planned.items() for cell in cells(task, plan))
+    source = provenance or Provenance()
     run = {
         "architecture": name,
-        "command": None,
-        "options": {},
-        "inputs": None,
+        "command": source.command,
+        "options": dict(source.options),
+        "inputs": source.inputs,
         "widths": list(kept),
         "samples": count,
         "minutes": minutes,
         "steps": steps,
         "learning_rate": rate,
-        "loss": str(options.get("loss", "squared")),
+        "loss": str(loss),
         "momentum": str(first.momentum),
         "weight_decay": str(first.decay),
         "batches": [list(batch) for batch in first.batches],
@@ -127,9 +138,8 @@ def linearity(
         "workers": workers,
         "threads": threads_of(workers),
         "targets_digest": digest(wanted),
-        **made_on(program, array),
+        **asdict(made_on(program, array)),
         "seconds": round(time.perf_counter() - start, 2),
-        **(provenance or {}),
     }
     return Linearity(
         program, array, wanted, tables, found, outcomes, grown, learned, study.bounded, study.kink, study.course, run

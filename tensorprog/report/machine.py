@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,16 +17,21 @@ from threadpoolctl import threadpool_info
 from tensorprog.program import Program
 
 
-def made_on(program: Program, data: NDArray[np.float64]) -> dict[str, Any]:
-    """What a report says of the program and the data, with digests of both, and of this machine."""
-    return {
-        "data_shape": data.shape,
-        "data_digest": digest(data),
-        "program_digest": program.digest,
-        "cpu": cpu(),
-        "versions": versions(),
-        "blas": blas(),
-    }
+@dataclass(frozen=True)
+class Origin:
+    """What a report says of the program and the data, with digests of both, and of the machine."""
+
+    data_shape: tuple[int, ...]
+    data_digest: str
+    program_digest: str
+    cpu: str
+    versions: Mapping[str, str]
+    blas: tuple[str, ...]
+
+
+def made_on(program: Program, data: NDArray[np.float64]) -> Origin:
+    """The origin of what is computed here and now."""
+    return Origin(data.shape, digest(data), program.digest, cpu(), versions(), blas())
 
 
 def digest(array: NDArray[np.float64]) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,8 +21,9 @@ from tensorprog.proofs.weights import smallest_width
 from tensorprog.readings import Entry, Status, check_data
 from tensorprog.readings import derive as bounds
 from tensorprog.report.report import Measurement, Report
-from tensorprog.report.run import Run
-from tensorprog.scaling.measure import check_counts, check_widths, measure, prepared, threads_of
+from tensorprog.report.run import Provenance, Run
+from tensorprog.scaling.measure import check_counts, check_widths, prepared, threads_of
+from tensorprog.scaling.sampling import Sampling
 from tensorprog.scaling.store import Store
 from tensorprog.scaling.verdict import Verdict, judge
 
@@ -52,7 +52,7 @@ def verify(
     executor: Executor | None = None,
     progress: bool = True,
     name: str = "program",
-    provenance: Mapping[str, Any] | None = None,
+    provenance: Provenance | None = None,
 ) -> Report:
     """Derive the exponents of a program's correlations and test each against Monte Carlo at finite widths.
 
@@ -96,10 +96,8 @@ def verify(
         Store(store, identity).close()
     proved = definite_proofs(program, proofs, points, data, patience)
     table = with_limits(program, table, data, patience, progress=progress).whole()
-    ways: dict[str, Any] = {"workers": workers, "executor": executor, "store": store, "identity": identity}
-    values = measure(
-        programs, array, kept, counts, seed, minutes=minutes, method=method, memory=memory, progress=progress, **ways
-    )
+    sampling = Sampling(seed, minutes, workers, progress, method, memory, store, executor, identity)
+    values = sampling.measure(programs, array, kept, counts)
     measurements = tuple(
         Measurement(entry, kept, tuple(found), _verdict(entry, kept, found, margin, seed))
         for entry, found in zip(table, values, strict=True)
@@ -109,6 +107,7 @@ def verify(
     run = Run.of(
         program,
         array,
+        provenance or Provenance(),
         architecture=name,
         widths=kept,
         samples=many,
@@ -119,7 +118,6 @@ def verify(
         threads=threads_of(workers),
         method=method,
         seconds=round(time.perf_counter() - start, 2),
-        **(provenance or {}),
     )
     return Report(program, table, measurements, run, array, checked)
 

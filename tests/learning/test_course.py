@@ -15,10 +15,11 @@ from tensorprog.architectures import mlp, resnet
 from tensorprog.exponents import Exponent
 from tensorprog.learning.course import Course, Decay, course_of
 from tensorprog.learning.predictions import largest_rho, predict
-from tensorprog.learning.study import Study, table_of
+from tensorprog.learning.study import Runs, Study, table_of
 from tensorprog.passes.learning import stretch
-from tensorprog.passes.recipe import Recipe
+from tensorprog.passes.recipe import Recipe, Rule
 from tensorprog.readings.derive import reparametrised
+from tensorprog.scaling.sampling import Sampling
 
 HALF, QUARTER, ZERO = Fraction(1, 2), Fraction(1, 4), Fraction(0)
 DATA = np.random.default_rng(2).standard_normal((4, 8))
@@ -112,8 +113,8 @@ TRAINED = [("mlp", recipe) for recipe in RECIPES] + [(net, "plain") for net in N
 def test_predictions_with_weight_decay_agree_with_training(net, recipe, rho):
     """Predicted n^(2ρ): medians of the gap at widths 4 times apart, to the error of 100 of them, about 10 % each."""
     program, widths = NETS[net], (64, 256)
-    options = {"learning_rate": 0.5, "weight_decay": 0.5, **RECIPES[recipe]}
-    made = Study(program, DATA, LABELS, options, steps=2, widths=widths, samples=100, seed=3, margin=0.1, ways={})
+    rule = Rule(weight_decay=0.5, **RECIPES[recipe])
+    made = Study(program, DATA, LABELS, 0.5, rule, 2, Runs(widths, 100, sampling=Sampling(seed=3)))
     outcome = made.outcomes(table_of(program, DATA, 0), rho, ZERO)[1]
     expected = outcome.prediction.law
     assert (expected.power, expected.log) == (2 * rho, 0)

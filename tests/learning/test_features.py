@@ -22,7 +22,9 @@ from tensorprog.learning.features import (
     two_index,
     within,
 )
+from tensorprog.learning.study import Runs
 from tensorprog.learning.threshold import default_rate, threshold
+from tensorprog.passes.recipe import Rule
 
 HALF, ZERO = Fraction(1, 2), Fraction(0)
 
@@ -44,23 +46,21 @@ def test_tasks():
 def test_features_at_the_mean_field_scale():
     """At κ = 1/2 the gap to the linear model does not shrink with n, at κ = 0 it does; correlations foresee it."""
     program = tp.trace(mlp, inputs=6, depth=2)
-    sizes = {"widths": [64, 512], "samples": 60, "seed": 0, "margin": 0.1, "ways": {}}
-    made = study_of(program, parity(6, 2, 8), 4, 3, None, {}, **sizes)
+    made = study_of(program, parity(6, 2, 8), 4, None, Rule(), 3, Runs([64, 512], 60))
     limit = threshold(program, made.data, made.recipe(ZERO, ZERO))
-    assert made.options["learning_rate"] == default_rate(limit)
+    assert made.rate == default_rate(limit)
     found = cells("parity", made)
     gap = {(c.kappa, c.width): float(np.median(c.last)) for c in found}
     assert gap[ZERO, 512] < 0.3 * gap[ZERO, 64]
     assert gap[HALF, 512] > 0.6 * gap[HALF, 64]
     assert overall(found).value > 0.7
-    assert {(c.task, c.rate, len(c.last)) for c in found} == {("parity", made.options["learning_rate"], 60)}
+    assert {(c.task, c.rate, len(c.last)) for c in found} == {("parity", made.rate, 60)}
     assert all(c.agreement > 0.3 for c in found if c.kappa == 0)
 
 
 def test_given_rates_and_losses_are_those_of_tasks():
     program = tp.trace(mlp, inputs=4, depth=1)
-    made = study_of(program, parity(4, 2, 5), 3, 2, 0.25, {"loss": "logistic"}, widths=[8, 16], samples=2, seed=0,
-                    margin=0.1, ways={})  # fmt: skip
+    made = study_of(program, parity(4, 2, 5), 3, 0.25, Rule("logistic"), 2, Runs([8, 16], 2))
     recipe = made.recipe(ZERO, HALF)
     assert {float(rate.value) for rate in recipe.rates} == {0.25} and recipe.loss.bounded
     assert (len(recipe.labels), len(recipe.targets), recipe.steps) == (4, 3, 2)
@@ -80,7 +80,7 @@ def test_given_rates_and_losses_are_those_of_tasks():
 )
 def test_what_cannot_be_trained_on_is_said(program, texts, options, message):
     with pytest.raises(TrainingError, match=message):
-        check_tasks(program, texts, 3, 2, options)
+        check_tasks(program, texts, 3, 2, Rule(**options))
 
 
 def cell(strength, seed=0, count=200, width=64):

@@ -13,7 +13,9 @@ from tensorprog.architectures import mlp
 from tensorprog.exponents import Exponent
 from tensorprog.learning.course import Course, Decay
 from tensorprog.learning.predictions import predict
-from tensorprog.learning.study import Study, claims, lost, settings, table_of
+from tensorprog.learning.study import Runs, Study, claims, lost, settings, table_of
+from tensorprog.passes.recipe import Rule
+from tensorprog.scaling.sampling import Sampling
 
 HALF, ZERO = Fraction(1, 2), Fraction(0)
 DATA = np.random.default_rng(2).standard_normal((5, 8))
@@ -24,8 +26,8 @@ TABLE = table_of(PROGRAM, DATA, 0)
 
 
 def study(program=PROGRAM, steps=2, widths=(32, 64, 128), samples=60, **options):
-    given = {"learning_rate": 0.5, **options}
-    return Study(program, DATA, LABELS, given, steps=steps, widths=widths, samples=samples, seed=1, margin=0.1, ways={})
+    runs = Runs(widths, samples, sampling=Sampling(seed=1))
+    return Study(program, DATA, LABELS, 0.5, Rule(**options), steps, runs)
 
 
 def test_settings_share_the_origin():

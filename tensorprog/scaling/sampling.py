@@ -1,0 +1,51 @@
+"""`Sampling`: how samples are taken, as one record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tensorprog.program import Program
+from tensorprog.scaling.measure import measure
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Everything that `measure` takes but programs, data, widths and counts; fields as there."""
+
+    seed: int = 0
+    minutes: float | None = None
+    workers: int = 1
+    progress: bool = False
+    method: str = "auto"
+    memory: int | None = None
+    store: str | Path | None = None
+    executor: Executor | None = None
+    identity: str | None = None
+
+    def measure(
+        self, programs: Sequence[Program], data: ArrayLike, widths: Sequence[int], counts: Sequence[int] | None
+    ) -> list[list[Array]]:
+        """Samples of the norm of every program at every width, so many of each, or for a time."""
+        return measure(
+            programs,
+            data,
+            widths,
+            counts,
+            self.seed,
+            minutes=self.minutes,
+            workers=self.workers,
+            progress=self.progress,
+            method=self.method,
+            memory=self.memory,
+            store=self.store,
+            executor=self.executor,
+            identity=self.identity,
+        )
