@@ -19,7 +19,7 @@ from tensorprog.passes.gradient import Gradient, Term, gradient
 from tensorprog.passes.recipe import Batches, Number, Recipe, Rule
 from tensorprog.passes.replay import INITIAL, Weights, placed, replay
 from tensorprog.passes.taylor import Taylor, below
-from tensorprog.passes.training import Linearised, Trained, batch_slopes
+from tensorprog.passes.training import Linearised, Trained, batch_slopes, check_length
 from tensorprog.program import Builder, Coefficient, Program, Slot
 from tensorprog.program.builder import Value
 from tensorprog.program.types import ONE
@@ -61,6 +61,7 @@ def train(
     """
     rule = Rule(loss, batches, momentum, weight_decay, optimizer)
     recipe = rule.recipe(program, targets, steps, learning_rate, kappa, rho)
+    check_length(program, recipe)
     builder = Builder(program)
     return _program(builder, program, Trained(builder, program, recipe).outputs(steps))
 
@@ -85,6 +86,7 @@ def linearised(
     """
     rule = Rule(loss, batches, momentum, weight_decay, optimizer)
     recipe = rule.recipe(program, targets, steps, learning_rate, kappa, rho)
+    check_length(program, recipe)
     builder = Builder(program)
     return _program(builder, program, Linearised(builder, program, recipe).outputs(steps))
 
@@ -181,6 +183,7 @@ def deviation(
 def deviations(program: Program, recipe: Recipe, points: Sequence[int] | None = None) -> list[Program]:
     """The deviation after 1, 2, … steps, one program each."""
     chosen = range(len(recipe.labels)) if points is None else _points(points, len(recipe.labels))
+    check_length(program, recipe)
     labels = [label for i in chosen for label in recipe.labels[i]]
     builder = Builder(program)
     trained, linear = Trained(builder, program, recipe), Linearised(builder, program, recipe)
@@ -233,6 +236,7 @@ def motions(program: Program, recipe: Recipe, D: int, point: int = 0) -> list[Pr
         raise TrainingError(f"input {chosen} has {len(recipe.labels[chosen])} outputs; moved derivatives are of one")
     if D == 2 and recipe.decay:
         raise TrainingError("the moved second derivative is not available with weight decay; use weight_decay=0")
+    check_length(program, recipe)
     (label,) = recipe.labels[chosen]
     builder = Builder(program)
     trained = Trained(builder, program, recipe)

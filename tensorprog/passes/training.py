@@ -7,9 +7,11 @@ trained by the same steps, in function space: with the kernel Θ_0 of the same i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
+from tensorprog.errors import TrainingError
 from tensorprog.passes.descent import Descent
 from tensorprog.passes.gradient import Term, contract, gradient
 from tensorprog.passes.recipe import Recipe
@@ -19,6 +21,8 @@ from tensorprog.program.builder import Value
 from tensorprog.program.types import ONE, Coefficient
 
 START = None  # the key of an initial value
+LONGEST = 1_000_000  # instructions of a trained program: about 1 GB
+SHORT, LOOKED_AT = 16, 4  # steps that are never too many, and steps from which the length of more is estimated
 Outputs = Mapping[str, Value]
 
 
@@ -71,6 +75,34 @@ class Trained:
         assert isinstance(node, Parameter)
         decay = Coefficient(self.recipe.decay, -node.c)
         return Descent(self.recipe.momentum, decay, {START: self.builder.constant(ONE)})
+
+
+def check_length(program: Program, recipe: Recipe) -> None:
+    """TrainingError when the program after all steps would be too long, before it is written.
+
+    An update of every step enters the products of all later ones, so that the length is a quadratic polynomial in the
+    steps where batches are equally long; it is continued from the first ones.
+    """
+    if recipe.steps <= SHORT:
+        return
+    builder = Builder(program)
+    trained, lengths = Trained(builder, program, recipe), list[int]()
+    for steps in range(1, LOOKED_AT + 1):
+        trained.weights_after(steps)
+        lengths.append(len(builder.nodes))
+    found = continued(lengths, recipe.steps)
+    if found > LONGEST:
+        most = bisect_right(range(recipe.steps), LONGEST, key=lambda steps: continued(lengths, steps)) - 1
+        raise TrainingError(
+            f"steps={recipe.steps} on batches of {len(recipe.batches[0])} make a program of about {found:.2g} "
+            f"instructions, at most {LONGEST} are written; use at most {most} steps, or smaller batches"
+        )
+
+
+def continued(lengths: Sequence[int], steps: int) -> int:
+    """The length after so many steps, by those after 1, 2, …, the last three of which lie on a parabola."""
+    more, last = steps - len(lengths), lengths[-1] - lengths[-2]
+    return lengths[-1] + more * last + (last - lengths[-2] + lengths[-3]) * more * (more + 1) // 2
 
 
 def batch_slopes(builder: Builder, recipe: Recipe, batch: tuple[int, ...], outputs: Outputs) -> dict[str, Value]:

@@ -19,6 +19,7 @@ from tensorprog.learning.predictions import rescaled
 from tensorprog.learning.study import KAPPAS, PATIENCE, RHOS, Runs, Study, check_task, settings, table_of
 from tensorprog.learning.threshold import default_rate, threshold
 from tensorprog.passes.recipe import Batches, Number, Rule
+from tensorprog.passes.training import check_length
 from tensorprog.program import Program
 from tensorprog.readings import check_gaussian, check_request
 from tensorprog.report.linear_report import ZERO, Growth, Linearity
@@ -87,8 +88,9 @@ def linearity(
     rule = Rule(loss, batches, momentum, weight_decay, optimizer)
     first = rule.recipe(program, targets, steps, assumed)
     rule = replace(rule, batches=None if batches is None else first.batches)
+    check_length(program, first)
     if growth:
-        rule.recipe(program, targets, growth, assumed)
+        check_length(program, rule.recipe(program, targets, growth, assumed))
     chosen = check_tasks(program, tasks, len(first.targets), steps, rule)
     found = threshold(program, array, first)
     rate = default_rate(found) if learning_rate is None else float(learning_rate)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from fractions import Fraction
 
 import numpy as np
@@ -17,6 +18,9 @@ import tensorprog as tp
 from tensorprog.architectures import mlp
 from tensorprog.errors import OrderError, TensorProgramError, TrainingError
 from tensorprog.passes.learning import expansion
+from tensorprog.passes.recipe import Recipe
+from tensorprog.passes.training import Trained, check_length, continued
+from tensorprog.program import Builder
 from tensorprog.readings.derive import reparametrised
 
 WIDTH, STEPS, TRAINED, TEST = 6, 20, 3, 2
@@ -250,3 +254,37 @@ def test_moved_derivatives_refuse_what_they_cannot_do():
         tp.moved(program, LABELS, D=2, steps=1, learning_rate=0.1, weight_decay=0.1)
     with pytest.raises(TrainingError, match=r"points=\[7\]"):
         tp.deviation(program, LABELS, steps=1, learning_rate=0.1, points=[7])
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"momentum": 0.5}, {"weight_decay": 0.1}, {"loss": "log(cosh(F - y))"}], ids=str
+)
+def test_the_length_of_a_program_is_foreseen(options):
+    """Quadratic in the steps, exactly."""
+    program = tp.trace(mlp, inputs=3, depth=2)
+    recipe, builder = Recipe.of(program, LABELS, 12, 0.1, **options), Builder(program)
+    trained, lengths = Trained(builder, program, recipe), []
+    for steps in range(1, 13):
+        trained.weights_after(steps)
+        lengths.append(len(builder.nodes))
+    assert continued(lengths[:4], 12) == lengths[-1] and continued(lengths[:4], 7) == lengths[6]
+
+
+@pytest.mark.parametrize("made", [tp.train, tp.linearised, tp.deviation])
+@pytest.mark.parametrize(("steps", "words"), [(10**30, "nodes"), (10**6, "nodes"), (1500, "batches of 3")])
+def test_too_many_steps_are_refused_before_they_are_written(made, steps, words):
+    start = time.process_time()
+    with pytest.raises(TrainingError, match=f"steps={steps} .*{words}"):
+        made(tp.trace(mlp, inputs=3, depth=2), LABELS, steps=steps, learning_rate=0.1)
+    assert time.process_time() - start < 5
+
+
+def test_the_most_steps_are_told():
+    """As many as are said are written, one more is not."""
+    program = tp.trace(mlp, inputs=3, depth=2)
+    with pytest.raises(TrainingError, match=r"about 1.2e\+08 instructions") as caught:
+        check_length(program, Recipe.of(program, LABELS, 1500, 0.1))
+    most = int(re.search(r"at most (\d+) steps", str(caught.value))[1])
+    check_length(program, Recipe.of(program, LABELS, most, 0.1))
+    with pytest.raises(TrainingError, match=f"use at most {most} steps"):
+        check_length(program, Recipe.of(program, LABELS, most + 1, 0.1))
