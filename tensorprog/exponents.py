@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 from tensorprog.errors import ExpressionError
+from tensorprog.notation import law
 
 Rational = int | Fraction
 UNBOUNDED_LOG = float("inf")
@@ -55,11 +56,7 @@ class Exponent:
         return Exponent(self.power + power, self.log)
 
     def __str__(self) -> str:
-        if self.log == 0:
-            return f"n^{self.power}"
-        if self.log == UNBOUNDED_LOG:
-            return f"n^({self.power}+o(1))"
-        return f"n^{self.power} (log n)^{self.log}"
+        return law(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 from tensorprog.exponents import UNBOUNDED_LOG, Exponent
+from tensorprog.notation import law
 from tensorprog.passes.correlation import Order
 from tensorprog.readings.assumptions import Assumption
 from tensorprog.readings.judgement import Counts, Judgement
@@ -166,8 +167,7 @@ class Entry:
         return Exponent(self.exponent, UNBOUNDED_LOG if self.log_power is None else self.log_power)
 
     def __str__(self) -> str:
-        law = self.law
-        return str(law) if law is not None else "0" if self.has_bound else NO_BOUND
+        return law(self.law) if self.has_bound else NO_BOUND
 
     def to_object(self) -> dict[str, Any]:
         return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tensorprog.notation import LATEX, law, order
 from tensorprog.readings.entry import NO_BOUND, Entry
 from tensorprog.readings.table import Table
 
@@ -21,7 +22,7 @@ def plain(table: Table) -> str:
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in grid]
     lines += ["", f"status: {_statuses(table)}" + (f"; κ = {table.kappa}" if table.kappa else "")]
     lines += [str(table.fixed), str(table.exponential), *footnotes(table)]
-    constants = [f"  C^{{{entry.D},{entry.d}}}: {entry.limit}" for entry in table if entry.limit]
+    constants = [f"  {order(entry.D, entry.d)}: {entry.limit}" for entry in table if entry.limit]
     return "\n".join([*lines, *(["constants at these inputs:", *constants] if constants else [])])
 
 
@@ -29,7 +30,7 @@ def footnotes(table: Table) -> list[str]:
     """What the bounds assume, and why there is none."""
     lines: dict[str, list[str]] = {}
     for entry in (*table, *table.boundless):
-        name = f"C^{{{entry.D},{entry.d}}}"
+        name = order(entry.D, entry.d)
         if entry.has_bound:
             for assumption in entry.assumptions:
                 lines.setdefault(f"assumed, and not shown: {assumption}", []).append(name)
@@ -42,7 +43,7 @@ def _statuses(table: Table) -> str:
     """The status of all entries, or each with the orders that have it: "definite; upper bound: C^{0,2}, C^{1,2}"."""
     orders: dict[str, list[str]] = {}
     for entry in (*table, *table.boundless):
-        orders.setdefault(entry.status, []).append(f"C^{{{entry.D},{entry.d}}}")
+        orders.setdefault(entry.status, []).append(order(entry.D, entry.d))
     most = max(orders, key=lambda status: len(orders[status]))
     rest = [f"{status}: {', '.join(names)}" for status, names in sorted(orders.items()) if status != most]
     return "; ".join([most, *rest])
@@ -71,9 +72,4 @@ def latex_law(entry: Entry | None) -> str:
     """n^{e} (\\log n)^{l} in mathematics mode, empty for a missing entry."""
     if entry is None:
         return ""
-    if entry.exponent is None:
-        return "$0$" if entry.has_bound else NO_BOUND
-    if entry.log_power is None:
-        return f"$n^{{{entry.exponent}+o(1)}}$"
-    log = "" if not entry.log_power else r"\log n" if entry.log_power == 1 else rf"(\log n)^{{{entry.log_power}}}"
-    return f"$n^{{{entry.exponent}}} {log}$".replace(" $", "$")
+    return law(entry.law, LATEX) if entry.has_bound else NO_BOUND

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from tensorprog.errors import OrderError
 from tensorprog.exponents import UNBOUNDED_LOG, Exponent
+from tensorprog.notation import order
 from tensorprog.readings.entry import Entry
 from tensorprog.writing import encoded, write_files
 
@@ -45,18 +46,21 @@ class WeakCorrelation:
     @property
     def growth(self) -> str:
         """m(n) in words: "n^1 (log n)^-2"; empty when nothing limits it."""
+        return "" if self.law is None else str(self.law)
+
+    @property
+    def law(self) -> Exponent | None:
+        """m(n); None when nothing limits it."""
         if self.exponent is None:
-            return ""
-        if self.log_power is None:
-            return f"n^({self.exponent}-o(1))"
-        return str(Exponent(self.exponent, self.log_power))
+            return None
+        return Exponent(self.exponent, -UNBOUNDED_LOG if self.log_power is None else self.log_power)
 
     @property
     def holds(self) -> bool:
         return not self.unknown and (self.exponent is None or self.exponent > 0)
 
     def __str__(self) -> str:
-        orders = ", ".join(f"C^{{{D},{d}}}" for D, d in self.unknown or self.rests_on)
+        orders = ", ".join(order(D, d) for D, d in self.unknown or self.rests_on)
         if self.unknown:
             return f"{self.predicate} weak correlations: not shown, for lack of a bound on {orders}"
         if self.exponent is None:

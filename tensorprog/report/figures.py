@@ -23,6 +23,7 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 from numpy.typing import NDArray
 
+from tensorprog.notation import MATHTEXT, law, raised
 from tensorprog.report.axes import decades, label_widths
 from tensorprog.report.wording import badge, interval, minus, number
 
@@ -172,8 +173,8 @@ def _lines(axes: Any, m: Measurement, widths: Array, medians: Array) -> None:
     if not good.any():
         return
     places = np.geomspace(widths[0], widths[-1], 60)
-    law = m.entry.law
-    log = 0.0 if law is None or not np.isfinite(float(law.log)) or widths[0] <= 1 else float(law.log)
+    size = m.entry.law
+    log = 0.0 if size is None or not np.isfinite(float(size.log)) or widths[0] <= 1 else float(size.log)
     power = log * np.log(np.log(places)) if log else np.zeros_like(places)
     at_widths = log * np.log(np.log(widths[good])) if log else np.zeros(int(good.sum()))
     logs = np.log(medians[good]) - at_widths
@@ -181,25 +182,17 @@ def _lines(axes: Any, m: Measurement, widths: Array, medians: Array) -> None:
         raw = np.log(medians[good])
         centre = np.mean(raw - m.verdict.raw_slope * np.log(widths[good]))
         axes.plot(places, np.exp(centre + m.verdict.raw_slope * np.log(places)), color=FIT, linewidth=1.6, zorder=3,
-                  label=f"straight line: $n^{{{number(m.verdict.raw_slope)}}}$")  # fmt: skip
-    if law is not None:
-        exponent = float(law.power)
+                  label=f"straight line: {raised('n', number(m.verdict.raw_slope), MATHTEXT)}")  # fmt: skip
+    if size is not None:
+        exponent = float(size.power)
         anchor = logs[-1] - exponent * np.log(widths[good][-1])
         axes.plot(places, np.exp(anchor + exponent * np.log(places) + power), color=LAW, linewidth=1.3, linestyle="--",
                   zorder=3, label=f"derived ({m.entry.status}): {mathlaw(m)}")  # fmt: skip
 
 
-def _mathlog(suffix: str) -> str:
-    return re.sub(r"\^(\{[^}]*\})", r"$^\1$", suffix)
-
-
 def mathlaw(m: Measurement) -> str:
     """The derived law in mathtext."""
-    exponent, log = m.entry.exponent, m.entry.log_power
-    suffix = "" if not log else " log n" if log == 1 else f" (log n)^{{{minus(str(log))}}}"
-    end = "" if m.entry.log_power is not None else "+o(1)"
-    power = "" if exponent == 1 and not end else f"$^{{{minus(str(exponent))}{end}}}$"
-    return f"n{power}{_mathlog(suffix)}"
+    return law(m.entry.law, MATHTEXT)
 
 
 def _dots(axes: Any, widths: Array, samples: Sequence[Array]) -> None:

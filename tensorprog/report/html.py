@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from tensorprog import notation
+from tensorprog.exponents import Exponent
+from tensorprog.notation import HTML
 from tensorprog.program.drawing import svg
 from tensorprog.proofs.steps import WHOLE
-from tensorprog.proofs.typeset import mathematics
 from tensorprog.readings.layout import cells
 from tensorprog.report import figures
 from tensorprog.report.overview import overview
@@ -27,9 +29,9 @@ from tensorprog.report.wording import (
     advice,
     answer,
     badge,
-    html_formula,
     html_law,
     html_size,
+    html_text,
     interval,
     minus,
     name,
@@ -114,10 +116,10 @@ def _summary(report: Report) -> dict[str, Any]:
     found = {(m.entry.D, m.entry.d): _correlation(m) for m in report.measurements}
     return {
         "architecture": report.run.architecture,
-        "answer": html_formula(answer(report)),
+        "answer": Markup(answer(report, HTML)),
         "columns": [f"d = {d}" for d in columns],
         "rows": [(f"D = {D}", [found.get((D, d)) for d in columns]) for D in rows],
-        "proof_lines": [(_anchor(p), _outcome(p), html_formula(proof_line(p))) for p in report.proofs],
+        "proof_lines": [(_anchor(p), _outcome(p), Markup(proof_line(p, HTML))) for p in report.proofs],
     }
 
 
@@ -147,7 +149,7 @@ def _plots(m: Measurement) -> dict[str, Any]:
     return {
         "figure": themed(figures.scaling(m)),
         "points": ", ".join(f"x{point}".translate(_SUBSCRIPTS) for point in m.entry.points),
-        "constant": html_formula(minus(m.entry.limit)) if m.entry.limit else "",
+        "constant": html_text(m.entry.limit) if m.entry.limit else "",
         "samples": f"{' to '.join(str(c) for c in dict.fromkeys((counts[0], counts[-1])))} samples a width",
         "local": ", ".join(f"{number(slope)} ± {number(error)}" for slope, error in pairs),
         "steps": [_step(step) for step in m.entry.derivation.steps],
@@ -160,9 +162,9 @@ _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 def _step(step: Step) -> dict[str, Any]:
     return {
         "where": f"{step.node}[{step.directions}]" if step.directions else step.node,
-        "before": Markup(", ").join(html_formula(text) for text in step.before),
-        "after": html_formula(step.after),
-        "rule": html_formula(step.rule),
+        "before": Markup(", ").join(html_text(text) for text in step.before),
+        "after": html_text(step.after),
+        "rule": html_text(step.rule),
     }
 
 
@@ -171,16 +173,16 @@ def _proof(checked: CheckedProof) -> dict[str, Any]:
     D, d, _ = proof.order
     anchor, outcome = _anchor(checked), _outcome(checked)
     return {
-        "name": html_formula(f"C^{{{D},{d}}}"),
+        "name": Markup(notation.order(D, d, HTML)),
         "anchor": anchor,
-        "law": html_formula(f"n^{proof.conclusion.power}"),
+        "law": Markup(notation.law(Exponent(proof.conclusion.power), HTML)),
         "status": proof.conclusion.status,
         "badge": outcome,
         "share": "all" if outcome.kind == "good" else sum(check.verdict == outcome.word for check in checked.checks),
         "open": bool(checked.refuted or checked.inconclusive),
         "count": len(checked.checks),
         "steps": [_checked_step(check, anchor) for check in checked.checks],
-        "summary": Markup(mathematics(checked.summary)),
+        "summary": html_text(checked.summary),
         "program": str(proof.programs[WHOLE]),
     }
 
@@ -200,21 +202,21 @@ def _checked_step(check: Check, anchor: str) -> dict[str, Any]:
         "number": step.number,
         "anchor": f"{anchor}-{step.number}",
         "kind": step.kind,
-        "claim": Markup(mathematics(step.claim)),
-        "rule": Markup(mathematics(step.rule)),
+        "claim": html_text(step.claim),
+        "rule": html_text(step.rule),
         "premises": [(i, f"{anchor}-{i}") for i in step.premises],
         "source": step.source,
         "badge": badge(check.verdict),
-        "reason": Markup(mathematics(check.reason)),
+        "reason": html_text(check.reason),
     }
 
 
 def _claim(report: Report, weak: Any) -> dict[str, Any]:
-    text = statement(report, weak)
+    text = statement(report, weak, HTML)
     return {
-        "text": html_formula(text[:1].upper() + text[1:] + "."),
+        "text": Markup(text[:1].upper() + text[1:] + "."),
         "definition": DEFINITIONS[weak.predicate],
-        "orders": html_formula(", ".join(f"C^{{{D},{d}}}" for D, d in weak.rests_on)),
+        "orders": Markup(", ".join(notation.order(D, d, HTML) for D, d in weak.rests_on)),
     }
 
 

@@ -6,20 +6,21 @@ theorems as quoted say the same, and does training agree. No scripts and no requ
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from tensorprog import notation
+from tensorprog.notation import HTML
 from tensorprog.report import linear_figures as figures
 from tensorprog.report import linear_tasks as tasks
 from tensorprog.report import linear_theorems as theorems
 from tensorprog.report import linear_words as words
 from tensorprog.report.html import DEFINITIONS, environment, themed
 from tensorprog.report.linear_tables import ordered
-from tensorprog.report.wording import BADGES, STATUSES, Badge, badge, html_formula, html_size, minus, name
+from tensorprog.report.wording import BADGES, STATUSES, Badge, badge, html_size, html_text, minus, name
 
 if TYPE_CHECKING:
     from tensorprog.learning.study import Claim, Outcome
@@ -109,14 +110,6 @@ def _grid(report: Linearity, letter: str) -> dict[str, Any]:
     }
 
 
-_BELOW = re.compile(r"(?<=\w)_(lin|max|0)\b")
-
-
-def html_text(text: str) -> Markup:
-    """A sentence with superscripts and subscripts; everything else escaped."""
-    return Markup(_BELOW.sub(r"<sub>\1</sub>", str(html_formula(text))))
-
-
 def _outcome(report: Linearity, outcome: Outcome) -> dict[str, Any]:
     p, growth = outcome.prediction, report.growth
     long = growth is not None and outcome is growth.outcome
@@ -126,18 +119,18 @@ def _outcome(report: Linearity, outcome: Outcome) -> dict[str, Any]:
         "rho": minus(p.rho),
         "kappa": minus(p.kappa),
         "steps": growth.steps if growth is not None and long else p.steps,
-        "predicted": html_formula(words.predicted(p)),
+        "predicted": Markup(words.predicted(p, HTML)),
         "within": words.steps_of(p.steps) if long else "",
         "exists": p.law is not None,
         "status": p.status,
-        "reasons": [html_formula(reason) for reason in p.reasons],
+        "reasons": [html_text(reason) for reason in p.reasons],
         "claims": [_claim(outcome, c) for c in outcome.claims],
         "seen": words.slope(outcome),
         "onset": words.onset(outcome),
         "loose": False,
         "badge": OTHER.get(shown) or badge(shown),
         "left_out": words.left_out(outcome),
-        "median": html_formula(words.measured(outcome.medians[-1], outcome.median_errors[-1])),
+        "median": html_text(words.measured(outcome.medians[-1], outcome.median_errors[-1])),
         "width": outcome.widths[-1],
     }
 
@@ -145,7 +138,7 @@ def _outcome(report: Linearity, outcome: Outcome) -> dict[str, Any]:
 def _claim(outcome: Outcome, claim: Claim) -> dict[str, Any]:
     return {
         "theorem": claim.theorem,
-        "law": html_formula(words.claimed(claim)),
+        "law": Markup(words.claimed(claim, HTML)),
         "against": theorems.against(outcome, claim),
         "stands": theorems.stands(outcome, claim),
     }
@@ -204,7 +197,7 @@ def _exponents(report: Linearity) -> dict[str, Any]:
 def _m(weak: WeakCorrelation) -> Markup:
     if weak.exponent is None:
         return Markup("any")
-    return html_formula(weak.growth) if weak.holds else Markup("not weak")
+    return Markup(notation.law(weak.law, HTML)) if weak.holds else Markup("not weak")
 
 
 def _run(report: Linearity) -> Iterator[tuple[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from tensorprog.notation import order
 from tensorprog.report.wording import footing, minus
 
 if TYPE_CHECKING:
@@ -19,12 +20,12 @@ def disagreement(report: Linearity) -> list[str]:
     if fixed.exponent is None or grown.exponent is None or not fixed.holds or fixed.exponent == grown.exponent:
         return []
     found = []
-    for order in grown.rests_on:
-        entry = table[order]
+    for D, d in grown.rests_on:
+        entry = table[D, d]
         shown = "" if entry.status == "definite" else " is shown"
         needed = -fixed.exponent * Fraction(entry.d, 2)
         found.append(
-            f"C^{{{entry.D},{entry.d}}} has the exponent {minus(entry.exponent or 0)} ({entry.status}), while "
+            f"{order(entry.D, entry.d)} has the exponent {minus(entry.exponent or 0)} ({entry.status}), while "
             f"exponential weak correlations with m(n) = {fixed.growth} would need {minus(needed)}; hence only "
             f"m(n) = {grown.growth if grown.holds else 'a constant'}{shown} ({footing(table, grown)})."
         )

@@ -7,11 +7,12 @@ from collections import Counter
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from tensorprog import notation
+from tensorprog.notation import PLAIN, Form
 from tensorprog.report.linear_theorems import refutes, stands
 from tensorprog.report.wording import BADGES, footing, interval, minus, number
 
 if TYPE_CHECKING:
-    from tensorprog.exponents import Exponent
     from tensorprog.learning.predictions import Prediction
     from tensorprog.learning.study import Claim, Outcome
     from tensorprog.readings import Table, WeakCorrelation
@@ -64,22 +65,16 @@ def left_out(outcome: Outcome) -> str:
     return ", ".join(str(n) for n in outcome.widths if n not in outcome.used)
 
 
-def predicted(prediction: Prediction) -> str:
+def predicted(prediction: Prediction, form: Form = PLAIN) -> str:
     """`n^-1`, with O(…) around an upper bound."""
     if prediction.law is None:
         return UNDECIDED
-    text = size(prediction.law)
+    text = notation.law(prediction.law, form)
     return text if prediction.status == "definite" else f"O({text})"
 
 
-def size(law: Exponent) -> str:
-    """`n^-1/2 (log n)^1/2`; without n^0 before a logarithm."""
-    text = str(law)
-    return text.removeprefix("n^0 ") if law.power == 0 and law.log not in (0, math.inf) else text
-
-
-def claimed(claim: Claim) -> str:
-    return f"O({size(claim.law)})"
+def claimed(claim: Claim, form: Form = PLAIN) -> str:
+    return f"O({notation.law(claim.law, form)})"
 
 
 def measured(value: float, error: float) -> str:
@@ -114,7 +109,7 @@ def _correlated(table: Table) -> str:
 
 
 def _weak(table: Table, weak: WeakCorrelation) -> str:
-    orders = joined([f"C^{{{D},{d}}}" for D, d in weak.rests_on])
+    orders = notation.orders(weak.rests_on)
     kind = f"{weak.predicate} weak correlations{weak.scope}"
     if weak.exponent is None:
         return f"{kind} with any m(n)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tensorprog.notation import order
 from tensorprog.readings.layout import latex_law
 from tensorprog.report.wording import TIGHT, answer, counted, interval, number, proof_line, statement
 from tensorprog.report.wording import advice as advise
@@ -20,7 +21,7 @@ def plain(report: Report) -> str:
     sizes = [max(len(row[i]) for row in rows) for i in range(len(HEADINGS))]
     lines = ["  ".join(cell.ljust(size) for cell, size in zip(row, sizes, strict=True)).rstrip() for row in rows]
     lines.insert(1, "  ".join("─" * size for size in sizes))
-    advice = [f"C^{{{m.entry.D},{m.entry.d}}}: {advise(m)}" for m in report.measurements if m.verdict.advice]
+    advice = [f"{order(m.entry.D, m.entry.d)}: {advise(m)}" for m in report.measurements if m.verdict.advice]
     closing = [counted(report), *_closing(report)[1:], *map(proof_line, report.proofs)]
     return "\n".join([report.run.architecture, "", *lines, *([""] if advice else []), *advice, "", *closing])
 
@@ -30,7 +31,7 @@ def markdown(report: Report) -> str:
     lines = [f"# {report.run.architecture}", "", f"{answer(report)}.", ""]
     lines += ["| " + " | ".join(HEADINGS) + " |", "|--:|--:|---|---|---|---|---|"]
     lines += ["| " + " | ".join(_cells(m)) + " |" for m in report.measurements]
-    advice = [f"- C^{{{m.entry.D},{m.entry.d}}}: {advise(m)}" for m in report.measurements if m.verdict.advice]
+    advice = [f"- {order(m.entry.D, m.entry.d)}: {advise(m)}" for m in report.measurements if m.verdict.advice]
     closing = [f"{line}.  " for line in (*_closing(report)[1:], *map(proof_line, report.proofs))]
     return "\n".join([*lines, "", *advice, *([""] if advice else []), *closing]) + "\n"
 

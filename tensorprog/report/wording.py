@@ -12,19 +12,19 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
+from tensorprog import notation
+from tensorprog.exponents import Exponent
+from tensorprog.notation import HTML, PLAIN, Form
 from tensorprog.readings import Status
 
 if TYPE_CHECKING:
-    from tensorprog.exponents import Exponent
     from tensorprog.proofs.checked import CheckedProof
     from tensorprog.readings import Entry, Table, WeakCorrelation
     from tensorprog.report.report import Measurement, Report
 
 MINUS = "−"
-_POWER = re.compile(r"\^(?:\(((?:[^()]|\([^()]*\))*)\)|(-?\d+(?:/\d+)?))")
-_ORDER = re.compile(r"C\^\{(\d+),(\d+)\}")
 
 
 @dataclass(frozen=True)
@@ -93,18 +93,14 @@ def minus(value: Fraction | int | str) -> str:
     return str(value).replace("-", MINUS)
 
 
-def html_formula(text: str) -> Markup:
-    """`n^-1/2 (log n)^1/2` and `C^{1,2}` with superscripts; everything else escaped."""
-    safe = str(escape(text))
-    safe = _ORDER.sub(r"C<sup>\1,\2</sup>", safe)
-    safe = re.sub(r"n\^1(?![\d/])", "n", safe)
-    safe = re.sub(r"\(log n\)\^1(?![\d/])", "log n", safe)
-    return Markup(_POWER.sub(lambda m: f"<sup>{minus(m[1] or m[2])}</sup>", safe))
+def html_text(text: str) -> Markup:
+    """A sentence with superscripts and subscripts; everything else escaped."""
+    return Markup(notation.prose(text, HTML))
 
 
 def html_law(entry: Entry) -> Markup:
     """The size class of an entry: n<sup>−1</sup> log n."""
-    return Markup("0") if entry.law is None else html_class(entry.law)
+    return Markup(notation.law(entry.law, HTML))
 
 
 def html_size(entry: Entry) -> Markup:
@@ -113,21 +109,9 @@ def html_size(entry: Entry) -> Markup:
     return Markup("O({})").format(shown) if entry.status in BOUNDS else shown
 
 
-def html_class(law: Exponent) -> Markup:
-    """n^e (log n)^l with superscripts; n^0 is left out before a logarithm."""
-    if law.power == 0 and law.log not in (0, math.inf):
-        return html_formula(str(law).removeprefix("n^0 "))
-    return html_formula(str(law))
-
-
-def law(entry: Entry) -> str:
-    """The size class in plain text."""
-    return str(entry)
-
-
 def name(entry: Entry) -> Markup:
     """C<sup>D,d</sup>."""
-    return Markup(f"C<sup>{entry.D},{entry.d}</sup>")
+    return Markup(notation.order(entry.D, entry.d, HTML))
 
 
 def counted(report: Report) -> str:
@@ -142,24 +126,26 @@ def counted(report: Report) -> str:
     )
 
 
-def proof_line(checked: CheckedProof) -> str:
+def proof_line(checked: CheckedProof, form: Form = PLAIN) -> str:
     """`C^{0,2}: n^-1, a proof of 35 steps, each tested by simulation: 35 confirmed, 0 inconclusive, 0 refuted`."""
     D, d, _ = checked.proof.order
     found: Counter[str] = Counter(check.verdict for check in checked.checks)
     counts = ", ".join(f"{found[word]} {word}" for word in BADGES)
     steps = f"a proof of {len(checked.checks)} steps, each tested by simulation"
-    return f"C^{{{D},{d}}}: n^{checked.proof.conclusion.power}, {steps}: {counts}"
+    size = notation.law(Exponent(checked.proof.conclusion.power), form)
+    return f"{notation.order(D, d, form)}: {size}, {steps}: {counts}"
 
 
-def statement(report: Report, weak: WeakCorrelation) -> str:
+def statement(report: Report, weak: WeakCorrelation, form: Form = PLAIN) -> str:
     """What the table says about a weak-correlation predicate, and on which footing."""
-    orders = " and ".join(", ".join(f"C^{{{D},{d}}}" for D, d in weak.rests_on).rsplit(", ", 1))
+    orders = notation.orders(weak.rests_on, form)
     if weak.exponent is None:
         return f"{weak.predicate} weak correlations: no correlation measured here limits m(n)"
     if not weak.holds:
         return f"{weak.predicate} weak correlations not shown, because of {orders}"
-    text = f"{weak.predicate} weakly correlated{weak.scope} with m(n) = {weak.growth} ({footing(report.table, weak)})"
-    against = [f"C^{{{D},{d}}}" for D, d in weak.rests_on if report[D, d].verdict.verdict == "refuted"]
+    growth = notation.law(weak.law, form)
+    text = f"{weak.predicate} weakly correlated{weak.scope} with m(n) = {growth} ({footing(report.table, weak)})"
+    against = [notation.order(D, d, form) for D, d in weak.rests_on if report[D, d].verdict.verdict == "refuted"]
     return text + (f", but measurement contradicts {', '.join(against)}, on which it rests" if against else "")
 
 
@@ -179,6 +165,6 @@ def advice(m: Measurement) -> str:
     return "" if found is None else found.words("operator samples" if m.entry.D == 2 else "samples")
 
 
-def answer(report: Report) -> str:
-    """The whole report in one sentence; formulas as `n^-1`."""
-    return f"{counted(report)}; {statement(report, report.table.fixed)}"
+def answer(report: Report, form: Form = PLAIN) -> str:
+    """The whole report in one sentence."""
+    return f"{counted(report)}; {statement(report, report.table.fixed, form)}"
