@@ -6,7 +6,6 @@ Formulas are Unicode and <sup>, never a script: the page has to work offline and
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
