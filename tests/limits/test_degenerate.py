@@ -202,8 +202,8 @@ def test_refusals():
     assert expectation([(power(-1), (0,), (0,))], [[0.0]], [4.0]).value == 0.25
     with pytest.raises(ExpressionError, match="no closed form"):
         expectation(pair(tanh, 0, tanh, 0), COVARIANCE, method=CLOSED)
+    with pytest.raises(ExpressionError, match="no quadrature"):
         expectation([(relu, (0,), (i,)) for i in range(5)], five(), method=QUADRATURE)
-        expectation([(tanh, (1,), (i,)) for i in range(5)], five(), method=QUADRATURE)
     with pytest.raises(ExpressionError, match="infinite"):
         expectation([(expression("exp(z**2)"), (0,), (0,))], [[1.0]])
     with pytest.raises(SamplingError, match="power"):
