@@ -17,6 +17,7 @@ from tensorprog.errors import ExpressionError
 from tensorprog.functions.base import Array
 from tensorprog.functions.custom import Expression
 from tensorprog.limits.adaptive import adaptive
+from tensorprog.limits.expansion import LARGEST, expanded, series_of
 from tensorprog.limits.factors import Factor, kinks
 from tensorprog.limits.lattice import HIGHEST, lattice
 from tensorprog.limits.meshes import Mesh, mesh
@@ -63,6 +64,41 @@ class Parts(Part):
 
 
 def integrate(
+    factors: Sequence[Factor],
+    size: int,
+    entries: Entries,
+    means: Array | None,
+    points: int,
+    method: str | None,
+    memory: Memory,
+) -> Part:
+    """By series where variances are small, what is left by rules.
+
+    Expressions are not computed without cancellation, as 1 - cos z near 0; of the functions of the catalogue only what
+    a closed form has lost comes here with no expression in it.
+    """
+    count = len(entries[0, 0])
+    centred = means is None or not means.any()
+    if method is not None or size > 2 or not centred or not any(isinstance(f, Expression) for f, _, _ in factors):
+        return _by_rules(factors, size, entries, means, points, method, memory)
+    small = np.all([entries[i, i] <= LARGEST for i in range(size)], axis=0)
+    series = series_of(factors, size) if small.any() else None
+    if series is None:
+        return _by_rules(factors, size, entries, means, points, method, memory)
+    part = {pair: x[small] for pair, x in entries.items()}
+    value, error, converged = expanded(series, [part[i, i] for i in range(size)], part.get((0, 1)))
+    whole, done = Parts(count), np.flatnonzero(small)[converged]
+    whole.put(done, Part(value[converged], error[converged], 1))
+    left = np.ones(count, dtype=bool)
+    left[done] = False
+    if left.any():
+        rest = {pair: x[left] for pair, x in entries.items()}
+        centres = None if means is None else means[left]
+        whole.put(left, _by_rules(factors, size, rest, centres, points, method, memory))
+    return whole
+
+
+def _by_rules(
     factors: Sequence[Factor],
     size: int,
     entries: Entries,
