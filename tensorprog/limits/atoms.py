@@ -16,6 +16,7 @@ from tensorprog.functions import Function
 from tensorprog.functions.analysis import MAX_TERMS, terms
 from tensorprog.functions.base import Order
 from tensorprog.functions.kinked import LeakyRelu
+from tensorprog.limits.masses import Middle
 
 Widths = tuple[tuple[int, float], ...]
 """Pairs (argument j, s)."""
@@ -77,6 +78,8 @@ def atoms(function: Function, order: Order) -> tuple[Atom, ...] | None:
     constant = function.constant(order)
     if constant is not None:
         return (constant_atom(complex(constant), function.arity),)
+    if isinstance(function, Middle):
+        return atoms(function.function, order)
     if isinstance(function, LeakyRelu):
         return _leaky(function, order[0])
     symbols = tuple(sympy.Symbol(f"z{i}", real=True) for i in range(function.arity))

@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from tensorprog.functions import parse_function, power
-from tensorprog.limits.masses import PointMass, jumping
+from tensorprog.limits.masses import Middle, OverVariance, PointMass, jumping
 from tensorprog.limits.scalars import Number, Value
 from tensorprog.limits.variables import ONE, Argument, Atom, Poly, ScalarArgument, UndecidedLimit, VectorArgument
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from tensorprog.limits.gaussian import Space
 
 DENSITY = parse_function("expression(exp(-z0**2/2)/sqrt(2*pi))")
-ROOT, INVERSE = power(Fraction(-1, 2)), power(-1)
+ROOT, INVERSE = OverVariance(Fraction(1, 2)), OverVariance(Fraction(1))
+RECIPROCAL = power(-1)
 
 
 class Conditioning:
@@ -93,7 +94,7 @@ class Conditioning:
         node = self.space.equations.nodes[value]
         if isinstance(node, Number):
             return self.space.equations.number(1 / Fraction(node.value))
-        return self.space.equations.apply(INVERSE, (0,), (value,))
+        return self.space.equations.apply(RECIPROCAL, (0,), (value,))
 
     def given(self, poly: Poly) -> Poly:
         """A polynomial given p = a."""
@@ -130,7 +131,10 @@ class Conditioning:
             return self._mass(atom.function, atom.order, args[0])
         if len(fixed) == len(args):
             self._check(atom, fixed[0])
-        return space.apply(atom.function, atom.order, tuple(args))
+        function = atom.function
+        if function.arity == 1 and not fixed and not isinstance(function, Middle) and jumping(function, atom.order):
+            function = Middle(function)
+        return space.apply(function, atom.order, tuple(args))
 
     def _mass(self, mass: PointMass, order: tuple[int, ...], arg: Argument) -> Poly:
         if isinstance(arg, VectorArgument):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from functools import lru_cache
+from math import prod
 from typing import final
 
 import numpy as np
@@ -87,6 +88,79 @@ class Weak(Function):
         if any(map(self.jumps, range(order[0]))):
             raise ExpressionError(f"{self.spec}: a weak derivative has point masses, and no values")
         return self.function.evaluate((self.base + order[0],), *args)
+
+
+@final
+class Middle(Function):
+    """A function of one argument whose derivatives, where they jump, take the mean of both sides.
+
+    Beside a point mass at p, a function of q jumps at the mean of q where p and q are one: for equal inputs. What q → p
+    tends to, and a product of two asks for, is that mean, not the value there.
+    """
+
+    def __init__(self, function: Function) -> None:
+        self.function = function
+        self.smoothness, self.kinks = function.smoothness, function.kinks
+        self.exponential, self.regular = function.exponential, function.regular
+
+    @property
+    def spec(self) -> str:
+        return f"middle({self.function.spec})"
+
+    @property
+    def arity(self) -> int:
+        return 1
+
+    def jumps(self, order: int) -> tuple[tuple[Fraction, Fraction], ...]:
+        return self.function.jumps(order)
+
+    def is_zero(self, order: tuple[int, ...]) -> bool:
+        return self.function.is_zero(order)
+
+    def constant(self, order: tuple[int, ...]) -> Fraction | None:
+        return self.function.constant(order)
+
+    def degrees(self, order: tuple[int, ...]) -> tuple[Degree, ...]:
+        return self.function.degrees(order)
+
+    def parity(self, order: tuple[int, ...], argument: int) -> int | None:
+        return self.function.parity(order, argument)
+
+    def sympy(self, *symbols: sympy.Symbol) -> sympy.Expr:
+        return self.function.sympy(*symbols)
+
+    def _derivative(self, order: tuple[int, ...], *args: Array) -> Array:
+        (z,) = args
+        value = self.function.evaluate(order, z)
+        for at, _ in self.function.jumps(order[0]):
+            value = np.where(z == float(at), z.dtype.type(float(middle(self.function, order, at))), value)
+        return value
+
+
+@final
+class OverVariance(Univariate):
+    """v^{-p} of a variance; infinite where nothing varies, or rounding leaves a negative number."""
+
+    regular = False
+
+    def __init__(self, power: Fraction) -> None:
+        self.power = power
+
+    @property
+    def spec(self) -> str:
+        return f"over_variance({self.power})"
+
+    def derivative(self, k: int, z: Array) -> Array:
+        factor = prod((-self.power - j for j in range(k)), start=Fraction(1))
+        varies = z > 0
+        value = np.power(np.where(varies, z, 1), float(-self.power - k)) * float(factor)
+        return np.asarray(np.where(varies, value, np.inf))
+
+    def growth(self, k: int) -> Degree:
+        return None
+
+    def formula(self, z: sympy.Symbol) -> sympy.Expr:
+        return z ** rational(-self.power)
 
 
 def jumping(function: Function, order: tuple[int, ...]) -> dict[Fraction, Fraction] | None:
