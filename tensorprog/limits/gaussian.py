@@ -19,6 +19,7 @@ from math import inf
 
 from tensorprog.functions.polynomials import identity
 from tensorprog.limits.conditioning import Conditioning
+from tensorprog.limits.derivatives import Derivatives
 from tensorprog.limits.masses import PointMass
 from tensorprog.limits.scalars import Equations, Rational, Value
 from tensorprog.limits.variables import (
@@ -29,7 +30,6 @@ from tensorprog.limits.variables import (
     Poly,
     ScalarArgument,
     UndecidedLimit,
-    Variables,
     VectorArgument,
     in_time,
 )
@@ -38,13 +38,14 @@ from tensorprog.limits.worklist import Worklist
 __all__ = ["ONE", "Argument", "Atom", "Poly", "ScalarArgument", "Space", "UndecidedLimit", "VectorArgument", "in_time"]
 
 
-class Space(Variables):
+FEW = 64  # products of terms that are looked at one by one
+
+
+class Space(Derivatives):
     """The limit variables of one program, until a deadline in the time of `patience.now`."""
 
     def __init__(self, equations: Equations, deadline: float = inf) -> None:
         super().__init__(equations, deadline)
-        self.families: list[Hashable] = []
-        """Of each Gaussian: those of different families are independent, but for None, which may depend on all."""
         self.projected: dict[int, tuple[int, int]] = {}
         """Gaussians given a number, by the conditioning and what they were before."""
         self.variances: set[int] = set()
@@ -91,7 +92,8 @@ class Space(Variables):
         """Σ_h Cov(gaussian, h) ∂/∂h of an interned polynomial."""
         key = (gaussian, poly)
         if key not in self._contracted:
-            self._contracted[key] = self._derivative(self.polys[poly], lambda h: self.covariance(gaussian, h))
+            family = self.families[gaussian]
+            self._contracted[key] = self._derivative(self.polys[poly], lambda h: self.covariance(gaussian, h), family)
         return self._contracted[key]
 
     # -- expectations
@@ -102,12 +104,27 @@ class Space(Variables):
     def product_expectation(self, one: Poly, other: Poly) -> Value:
         """E[one · other], without forming the product."""
         terms = []
+        pairs = self._signed(other) if len(one) * len(other) > FEW else None
         for (gs, xs), c in one.items():
-            for (hs, ys), e in other.items():
+            for (hs, ys), e in other.items() if pairs is None else pairs.get(self._sign(gs), ()):
                 value = self._monomial((tuple(sorted(gs + hs)), tuple(sorted(xs + ys))))
                 if value is not None:
                     terms.append((1, self.equations.multiply(c, e, value)))
         return self.equations.add(terms)
+
+    def _sign(self, gs: tuple[int, ...]) -> tuple[Hashable, ...]:
+        """The families that no atom is a function of, and whose sign changes that of a product of Gaussians."""
+        families = [self.families[g] for g in gs]
+        return tuple(sorted({f for f in families if families.count(f) % 2 and f not in self.read}, key=repr))
+
+    def _signed(self, poly: Poly) -> dict[tuple[Hashable, ...], list[tuple[Monomial, int]]] | None:
+        """The terms of a polynomial by their signs; None where all may depend on all."""
+        if None in self.families:
+            return None
+        found: dict[tuple[Hashable, ...], list[tuple[Monomial, int]]] = {}
+        for monomial, c in poly.items():
+            found.setdefault(self._sign(monomial[0]), []).append((monomial, c))
+        return found
 
     def _monomial(self, monomial: Monomial) -> Value:
         if monomial in self._known:
@@ -149,7 +166,7 @@ class Space(Variables):
             return equations.multiply(law.density, self.expectation(law.given(left)))
         lower = [self.new_atom(Atom(atom.function, (k - j,), atom.args)) for j in (1, 2) if k >= j]
         terms = [(1, equations.multiply(law.gap, self.expectation(self.product(lower[0], left))))]
-        terms.append((-1, self.expectation(self.product(lower[0], self._derivative(left, law.against)))))
+        terms.append((-1, self.expectation(self.product(lower[0], self._derivative(left, law.against, None)))))
         if k > 1:
             terms.append((1 - k, self.expectation(self.product(lower[1], left))))
         return equations.multiply(law.inverse, equations.add(terms))

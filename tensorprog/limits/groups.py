@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import assert_never
 
 from tensorprog.limits.gaussian import ONE, Atom, Poly, ScalarArgument, Space, VectorArgument
@@ -34,30 +34,17 @@ def _connected(covariance: dict[tuple[int, int], Value], i: int, group: set[int]
 
 def _covariances(space: Space, polys: list[int]) -> dict[tuple[int, int], Value]:
     """Of affine polynomials, whose Gaussians correlate within their families only."""
-    families: dict[int, dict[Hashable, list[tuple[int, int]]]] = {}
-    for number in polys:
-        families[number] = {}
-        for (gs, _), c in space.polys[number].items():
-            if gs:
-                families[number].setdefault(space.families[gs[0]], []).append((gs[0], c))
     found: dict[tuple[int, int], Value] = {}
     for i in polys:
         for j in polys:
             if j <= i:
                 found[i, j] = space.equations.add(
                     (1, space.equations.multiply(c, e, space.covariance(g, h)))
-                    for family, parts in families[i].items()
+                    for family, parts in (space.parts(i) or {}).items()
                     for g, c in parts
-                    for h, e in _related(families[j], family)
+                    for h, e in space.related(j, family)
                 )
     return found
-
-
-def _related(families: dict[Hashable, list[tuple[int, int]]], family: Hashable) -> Iterable[tuple[int, int]]:
-    """The Gaussians that may depend on one of this family."""
-    if family is None:
-        return [part for parts in families.values() for part in parts]
-    return [*families.get(family, ()), *families.get(None, ())] if None in families else families.get(family, ())
 
 
 def _expectation(space: Space, atoms: list[int], group: list[int], covariance: dict[tuple[int, int], Value]) -> Value:

@@ -164,7 +164,7 @@ class Equations:
             if len(factors) == 1
             else self._emit(Product(tuple(sorted(factors))))
         )
-        return self.add([(plain(coefficient), core)])
+        return core if coefficient == 1 else self.add([(plain(coefficient), core)])
 
     def scaled(self, coefficient: Rational, value: Value) -> Value:
         return self.add([(plain(coefficient), value)])

@@ -1,20 +1,19 @@
-"""Limit variables as polynomials in centred Gaussians and atoms, and their derivatives.
+"""Limit variables as polynomials in centred Gaussians and atoms.
 
 A Gaussian is a Ẑ of a product or a vector of parameters; an *atom* is a derivative of a nonlinearity at arguments that
-are such polynomials again. Where a function or its derivative jumps, the next derivative is the weak one: a point mass
-for each jump, beside the derivative almost everywhere.
+are such polynomials again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from math import inf
 
 from tensorprog.errors import ProgramError
 from tensorprog.functions import Function
-from tensorprog.limits.masses import PointMass, Weak, jumping, middle, vanishes_at
+from tensorprog.limits.masses import PointMass, Weak
 from tensorprog.limits.scalars import Equations, Number, Rational, Value
 from tensorprog.readings.patience import now
 
@@ -77,6 +76,11 @@ class Variables:
         """Of each atom, the atoms that stand in its arguments; they are older."""
         self.masses: set[int] = set()
         """The atoms that are point masses."""
+        self.families: list[Hashable] = []
+        """Of each Gaussian: those of different families are independent, but for None, which may depend on all."""
+        self.read: set[Hashable] = set()
+        """The families inside atoms."""
+        self._affine: dict[int, dict[Hashable, list[tuple[int, int]]]] = {}
         self._atom_index: dict[Atom, int] = {}
         self._poly_index: dict[tuple[tuple[Monomial, int], ...], int] = {}
         self._coordinates: dict[int, frozenset[int]] = {}
@@ -126,19 +130,6 @@ class Variables:
         node = None if value is None else self.equations.nodes[value]
         return Fraction(0) if value is None else Fraction(node.value) if isinstance(node, Number) else None
 
-    def _raised(self, atom: Atom, i: int) -> Poly:
-        """The weak derivative by argument i."""
-        order = tuple(k + (i == j) for j, k in enumerate(atom.order))
-        if isinstance(atom.function, PointMass):
-            return self.new_atom(Atom(atom.function, order, atom.args))
-        places = jumping(atom.function, atom.order)
-        if places is None:
-            reason = f"the derivative of order {sum(order)} of {atom.function.spec} has a point mass that is not known"
-            return self.new_atom(Atom(PointMass(None, reason), (0,) * len(order), atom.args))
-        if places:
-            return self._weak(atom.function, atom.order[0], 1, atom.args[0])
-        return self.apply(atom.function, order, atom.args)
-
     def new_atom(self, atom: Atom) -> Poly:
         number = self._atom_index.setdefault(atom, len(self.atoms))
         if number == len(self.atoms):
@@ -147,6 +138,7 @@ class Variables:
                 self.masses.add(number)
             polys = [self.polys[arg.poly] for arg in atom.args if isinstance(arg, VectorArgument)]
             self.inner.append(tuple({x: None for poly in polys for _, xs in poly for x in xs}))
+            self.read.update(self.families[g] for poly in polys for gs, _ in poly for g in gs)
         return {((), (number,)): self.equations.one}
 
     def simplified(self, arg: Argument) -> Argument:
@@ -185,51 +177,25 @@ class Variables:
         sums = {monomial: self.equations.add(parts) for monomial, parts in found.items()}
         return {monomial: c for monomial, c in sums.items() if c is not None}
 
-    def met(self, atoms: tuple[int, ...]) -> tuple[Value, tuple[int, ...]]:
-        """Atoms with a point mass among them: f(p) δ(p - a) is f(a) δ(p - a), with the mean where f jumps at a.
-
-        The atoms are all that the mass is multiplied with: of three functions that jump at a, f g δ is not f̄ ḡ δ.
-        """
-        scale: Value = self.equations.one
-        for number in [x for x in atoms if x in self.masses]:
-            atom, others = self.atoms[number], list(atoms)
-            others.remove(number)
-            here = [x for x in others if self.atoms[x].args == atom.args]
-            if not isinstance(atom.function, PointMass) or atom.function.at is None or not here:
-                continue
-            mass, at, k = atom.function, atom.function.at, sum(atom.order)
-            masses = [f.at for x in here if isinstance(f := self.atoms[x].function, PointMass)]
-            if any(other not in (at, None) for other in masses):
-                return None, ()
-            jumps = [x for x in here if x not in self.masses and self._jumps(self.atoms[x], at)]
-            if masses or len(jumps) > 1 or (k and jumps):
-                what = ", ".join(self.atoms[x].function.spec for x in jumps) or "another"
-                moved = self.new_atom(Atom(PointMass(None, f"a point mass meets {what} at {at}"), (0,), atom.args))
-                ((_, (unknown,)),) = moved
-                return scale, tuple(sorted((*others, unknown)))
-            if k == 0:
-                scale = self.equations.multiply(scale, *(self._at(self.atoms[x], mass, x in jumps) for x in here))
-                if scale is None:
-                    return None, ()
-                atoms = tuple(x for x in atoms if x not in here)
-        return scale, atoms
-
-    def _jumps(self, atom: Atom, at: Fraction) -> bool:
-        places = jumping(atom.function, atom.order)
-        return places is None or at in places
-
-    def _at(self, atom: Atom, mass: PointMass, jumps: bool) -> Value:
-        """A function of one argument where a point mass is."""
-        at = mass.at or Fraction(0)
-        if jumps:
-            return self.equations.number(middle(atom.function, atom.order, at))
-        if vanishes_at(atom.function, atom.order, at):
-            return None
-        return self.equations.apply(atom.function, atom.order, (self.equations.number(at),))
-
     def affine(self, poly: Poly) -> bool:
         """Whether a polynomial is a Gaussian plus a constant."""
         return all(not xs and len(gs) <= 1 for gs, xs in poly)
+
+    def parts(self, number: int) -> dict[Hashable, list[tuple[int, int]]] | None:
+        """The Gaussians of an affine polynomial and their coefficients, by families; None for any other."""
+        if number not in self._affine and self.affine(self.polys[number]):
+            found = self._affine[number] = {}
+            for (gs, _), c in self.polys[number].items():
+                if gs:
+                    found.setdefault(self.families[gs[0]], []).append((gs[0], c))
+        return self._affine.get(number)
+
+    def related(self, number: int, family: Hashable) -> list[tuple[int, int]]:
+        """The parts of an affine polynomial that may depend on a Gaussian of this family."""
+        parts = self.parts(number) or {}
+        if family is None:
+            return [part for some in parts.values() for part in some]
+        return [*parts.get(family, ()), *parts.get(None, ())]
 
     # -- what atoms are made of
 
@@ -260,39 +226,3 @@ class Variables:
 
     def _arguments(self, atom: int) -> list[int]:
         return [arg.poly for arg in self.atoms[atom].args if isinstance(arg, VectorArgument)]
-
-    # -- derivatives
-
-    def derivative(self, poly: Poly, gaussian: int) -> Poly:
-        """∂/∂g, through the arguments of the nonlinearities too."""
-        return self._derivative(poly, lambda h: self.equations.one if h == gaussian else None)
-
-    def _derivative(self, poly: Poly, along: Callable[[int], Value]) -> Poly:
-        if self.masses and any(not self.masses.isdisjoint(xs) for _, xs in poly):
-            parts = [(c, gs, *self.met(xs)) for (gs, xs), c in poly.items()]
-            poly = self.combined([(met, {(gs, xs): c}) for c, gs, met, xs in parts])
-        moved: dict[int, Poly] = {}
-        for number in self.inside({x for _, xs in poly for x in xs}):
-            moved[number] = self._atom_derivative(number, along, moved)
-        return self._term_derivatives(poly, along, moved)
-
-    def _term_derivatives(self, poly: Poly, along: Callable[[int], Value], moved: dict[int, Poly]) -> Poly:
-        """Of a polynomial, given those of its atoms."""
-        terms: list[tuple[Value, Poly]] = []
-        for (gs, xs), c in poly.items():
-            for i, g in enumerate(gs):
-                terms.append((self.equations.multiply(c, along(g)), {(gs[:i] + gs[i + 1 :], xs): self.equations.one}))
-            for i, x in enumerate(xs):
-                if moved[x]:
-                    terms.append((c, self.product({(gs, xs[:i] + xs[i + 1 :]): self.equations.one}, moved[x])))
-        return self.combined(terms)
-
-    def _atom_derivative(self, number: int, along: Callable[[int], Value], moved: dict[int, Poly]) -> Poly:
-        """Given the derivatives of the atoms in its arguments."""
-        atom, terms = self.atoms[number], list[tuple[Value, Poly]]()
-        for i, arg in enumerate(atom.args):
-            if isinstance(arg, VectorArgument):
-                inner = self._term_derivatives(self.polys[arg.poly], along, moved)
-                if inner:
-                    terms.append((self.equations.one, self.product(inner, self._raised(atom, i))))
-        return self.combined(terms)
