@@ -57,7 +57,7 @@ def features(program: Program, width: int, d0: int) -> dict[str, NDArray[np.floa
     """What multiplies the constants of `readings.costs` in its times, in their order; then what both readings share."""
     batch = batch_size(width)
     dense, exact = np.zeros(7), np.zeros(7)
-    for use in uses(program, width, d0):
+    for use in uses(program, width, d0).values():
         entries, (right, left) = use.rows * use.cols, use.spans
         dense[[0, 1, 2, 6]] += entries, entries * use.once, entries * use.iterated, 1
         exact[0] += right * use.rows + left * use.cols

@@ -229,7 +229,7 @@ class Study:
 
     def measured(self, programs: Sequence[Program], widths: Sequence[int]) -> list[list[Array]]:
         counts = None if self.runs.samples is None else [self.runs.samples] * len(programs)
-        return self.runs.sampling.measure(programs, self.data, widths, counts)
+        return self.runs.sampling.measure(programs, self.data, widths, counts, together=True)
 
     def judged(
         self, prediction: Prediction, quoted: tuple[Claim, ...], widths: Sequence[int], samples: Sequence[Array]

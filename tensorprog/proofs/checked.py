@@ -136,6 +136,7 @@ def _runs(
     programs = {name: program for name, program in proof.programs.items() if name in names}
     found: dict[str, list[Any]] = {name: [] for name in programs}
     for n in tqdm(widths, desc=f"{len(steps)} steps", disable=None if progress else True):
-        for name, drawn in zip(programs, sample(list(programs.values()), proof.data, n, samples, seed), strict=True):
+        values = sample(list(programs.values()), proof.data, n, samples, seed, together=True)
+        for name, drawn in zip(programs, values, strict=True):
             found[name].append(drawn)
     return Runs(widths, found, critical, seed, proof.source, proof.order, proof.programs, proof.data)

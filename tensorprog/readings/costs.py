@@ -10,13 +10,14 @@ import os
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 
 import numpy as np
 
 from tensorprog.program import Free, Matrix, Program, operands
+from tensorprog.readings.dense import entries
 from tensorprog.readings.dense import sharing as sharing_dense
 from tensorprog.readings.draws import shape
 from tensorprog.readings.exact import LARGE
@@ -70,8 +71,8 @@ class Use:
         return min(self.products, self.cols), min(self.returned, self.rows)
 
 
-def uses(program: Program, width: int, d0: int, iterations: int = ITERATIONS) -> list[Use]:
-    """The matrices of a program."""
+def uses(program: Program, width: int, d0: int, iterations: int = ITERATIONS) -> dict[str, Use]:
+    """The matrices of a program, by name."""
     nodes = program.nodes
     moving = depends_on(nodes, set(program.free.values()), lambda x: operands(nodes[x]))
     counts: Counter[tuple[str, bool]] = Counter()
@@ -80,18 +81,18 @@ def uses(program: Program, width: int, d0: int, iterations: int = ITERATIONS) ->
         if not isinstance(nodes[node.matrix], Free):
             counts[node.matrix, node.transpose] += iterations if name in moving else 1
             iterated[node.matrix] += iterations if name in moving else 0
-    found = []
+    found = {}
     for name in program.parameters:
         if isinstance(program.types[name], Matrix):
             rows, cols = shape(program, name, width, d0)
-            found.append(Use(rows, cols, counts[name, False], counts[name, True], iterated[name]))
+            found[name] = Use(rows, cols, counts[name, False], counts[name, True], iterated[name])
     return found
 
 
 def seconds(program: Program, width: int, d0: int, batch: int) -> Mapping[str, float]:
     """Time of the products of one sample by each reading; what both share is left out."""
     dense = exact = 0.0
-    for use in uses(program, width, d0):
+    for use in uses(program, width, d0).values():
         dense += STREAM + use.rows * use.cols * (DRAW + READ * use.once + AGAIN * use.iterated)
         (right, left), both = use.spans, (use.rows + use.cols) / 2
         exact += DRAW * (right * use.rows + left * use.cols) + PROJECT * both * (right + left) ** 2 / 2
@@ -117,16 +118,23 @@ def memory(
 ) -> int:
     """Bytes that a run of so many samples needs at the peak, about: of the samples that its threads hold at once.
 
-    threads, most: as the readings take them, which hold fewer samples at once where there are fewer.
+    threads, most: as the readings take them, which hold fewer samples at once where there are fewer. Parts follow each
+    other in the same memory.
     """
     team = threads or cores()
     if method == "dense":
-        shared, batch = sharing_dense(joint.program, width, d0, samples, team, most, dtype)
-    else:
-        shared, batch = sharing_exact(joint, width, samples, team, most)
-    together = min(shared * batch, samples)
-    swept = team * BLOCK * SWEPT if method == "exact" and width >= LARGE else 0
-    return dtype.itemsize * (swept + together * numbers(joint, width, d0, method))
+        shared, batch = sharing_dense(joint, width, d0, samples, team, most, dtype)
+        kept = min(shared * batch, samples) * entries(joint, width, d0)
+        return dtype.itemsize * (
+            kept + max(min(shared * batch, samples) * _own(part, width, d0, False) for part in joint.parts)
+        )
+    swept = team * BLOCK * SWEPT if width >= LARGE else 0
+    spans = _spans(joint, width, d0)
+    found = []
+    for part in joint.parts:
+        shared, batch = sharing_exact(part, width, samples, team, most)
+        found.append(min(shared * batch, samples) * (spans + _vectors(part, width, d0) + _own(part, width, d0, True)))
+    return dtype.itemsize * (swept + max(found))
 
 
 def fitting(
@@ -145,27 +153,40 @@ def fitting(
     return limit // memory(joint, width, d0, method, 1, threads, dtype)
 
 
-def numbers(joint: Joint, width: int, d0: int, method: str) -> int:
-    """Numbers that one sample needs at the peak: matrices or spans, families, vectors, and what a norm iterates on."""
-    program, fusion = joint.program, joint.fusion
-    large = method == "exact" and width >= LARGE
-    given = [name for name in program.parameters if method == "dense" or not isinstance(program.types[name], Matrix)]
-    kept = sum(prod(shape(program, name, width, d0)) for name in given)
+def _vectors(part: Joint, width: int, d0: int) -> int:
+    """Numbers of the parameters that are drawn in the exact reading."""
+    program = part.program
+    names = [name for name in program.parameters if not isinstance(program.types[name], Matrix)]
+    return sum(prod(shape(program, name, width, d0)) for name in names)
+
+
+def _own(part: Joint, width: int, d0: int, exact: bool) -> int:
+    """Numbers that a sample of a part needs at the peak beside its weights: families, vectors, what a norm iterates."""
+    program, fusion = part.program, part.fusion
+    kept = 0
     if fusion is not None:
         kept += len(fusion.places) + sum(len(names) * side.at(width, d0) for side, names in fusion.families)
-    if method == "exact":
-        kept += _spans(program, width, d0)
-    alive = _coordinates(joint.alive_in_stages if large else joint.alive, width, d0)
-    stays = _coordinates(Counter(side(program.types, name) for name in joint.wanted), width, d0)
-    norms = [_operator(joint, i, width, d0) for i, output in enumerate(joint.outputs) if output is None]
+    alive = _coordinates(part.alive_in_stages if exact and width >= LARGE else part.alive, width, d0)
+    stays = _coordinates(Counter(side(program.types, name) for name in part.wanted), width, d0)
+    norms = [_operator(part, i, width, d0) for i, output in enumerate(part.outputs) if output is None]
     return kept + max(alive, stays + max(norms, default=0))
 
 
-def _spans(program: Program, width: int, d0: int) -> int:
-    """Numbers in the spans of all matrices; one that iterations make longer is copied once it is full."""
-    found = uses(program, width, d0, SETTLED)
-    copied = [max(use.spans) * max(use.rows, use.cols) for use in found if use.iterated]
-    return sum(sum(use.spans) * (use.rows + use.cols) for use in found) + max(copied, default=0)
+def _spans(joint: Joint, width: int, d0: int) -> int:
+    """Numbers in the spans of all matrices, which have room for what any part asks of them.
+
+    One that iterations make longer is copied once it is full.
+    """
+    room: dict[str, Use] = {}
+    copied = 0
+    for part in joint.parts:
+        for name, use in uses(part.program, width, d0, SETTLED).items():
+            known = room.get(name, use)
+            most = max(use.products, known.products), max(use.returned, known.returned)
+            room[name] = replace(use, products=most[0], returned=most[1])
+            if use.iterated:
+                copied = max(copied, max(use.spans) * max(use.rows, use.cols))
+    return copied + sum(sum(use.spans) * (use.rows + use.cols) for use in room.values())
 
 
 def _operator(joint: Joint, index: int, width: int, d0: int) -> int:

@@ -1,14 +1,17 @@
 """The dense reading: draw every matrix at width n and run the program in numpy, many samples at a time.
 
+Every part of a joint program is run by itself on the same matrices.
+
 Limit: a matrix takes n² numbers a sample, so widths end near 10⁴.
 """
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorprog.program import Program
 from tensorprog.readings.draws import Array, shape
 from tensorprog.readings.joint import Joint
 from tensorprog.readings.realise import cut, realise
@@ -20,13 +23,18 @@ ALONE_BYTES = 400_000_000  # from here on samples go one by one, with all thread
 
 
 def sharing(
-    program: Program, width: int, d0: int, samples: int, threads: int, most: int, dtype: np.dtype[np.floating]
+    joint: Joint, width: int, d0: int, samples: int, threads: int, most: int, dtype: np.dtype[np.floating]
 ) -> tuple[int, int]:
     """Threads at work, and samples that each holds at once: at most `most` together."""
-    needed = dtype.itemsize * sum(int(np.prod(shape(program, name, width, d0))) for name in program.parameters)
+    needed = dtype.itemsize * entries(joint, width, d0)
     team = min(1 if needed > ALONE_BYTES else threads, most, samples)
     size = min(BATCH_NUMBERS // width, BATCH_BYTES // max(needed, 1), most // team, -(-samples // team))
     return team, max(1, size)
+
+
+def entries(joint: Joint, width: int, d0: int) -> int:
+    """Of all parameters, which are drawn once for all parts."""
+    return sum(prod(shape(part.program, name, width, d0)) for name, (_, part) in joint.drawn.items())
 
 
 def sample_dense(
@@ -45,7 +53,7 @@ def sample_dense(
     threads: share the samples, each with matrices of its own; all cores by default. memory: not used.
     most: samples to hold at once.
     """
-    shared = sharing(joint.program, width, data.shape[-1], len(samples), threads or cores(), most, dtype)
+    shared = sharing(joint, width, data.shape[-1], len(samples), threads or cores(), most, dtype)
     with Team(shared[0]) as team:
         parts = cut(samples, shared[1], team.size)
         return realise(joint, data, width, parts, seed, dtype, lambda batch: {}, team)

@@ -6,7 +6,7 @@ another law than the Gaussian one are refused (`sample.reading_of`); vectors may
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from functools import partial
 from threading import local
 
@@ -21,7 +21,7 @@ from tensorprog.readings.draws import Array, entry_scale, shape, stream
 from tensorprog.readings.evaluate import Value
 from tensorprog.readings.joint import Joint
 from tensorprog.readings.realise import cut, realise
-from tensorprog.readings.revealed import Revealed
+from tensorprog.readings.revealed import Draw, Products, Revealed
 from tensorprog.readings.sweep import run_stages
 from tensorprog.readings.team import MANY, Team, blas, cores
 
@@ -49,7 +49,17 @@ class Memory(local):
 
     def __init__(self) -> None:
         self.arena = Arena()
-        self.matrices: dict[str, tuple[object, Revealed]] = {}
+        self._matrices: dict[str, tuple[object, Revealed]] = {}
+
+    def matrix(self, name: str, key: object, products: Products, make: Callable[[Products], Revealed]) -> Revealed:
+        """One with room for so many products, to be made to forget what it was; `key`: its shape and law."""
+        known, kept = self._matrices.pop(name, (None, None))
+        if kept is None or known != key or not kept.holds(products):
+            room = products if kept is None or known != key else kept.room(products)
+            kept = None  # let go before there is another
+            kept = make(room)
+        self._matrices[name] = key, kept
+        return kept
 
 
 def sample_exact(
@@ -65,49 +75,60 @@ def sample_exact(
 ) -> Array:
     """Values of every program of `joint` at these sample indices, (programs, len(samples)); see `realise`.
 
-    threads: share the samples, or the coordinates of large widths; all cores by default.
-    memory: of earlier calls, to be used again. most: samples to hold at once.
+    Each part reveals the matrices for itself. threads: share the samples, or the coordinates of large widths; all cores
+    by default. memory: of earlier calls, to be used again. most: samples to hold at once.
     """
-    program, d0 = joint.program, data.shape[-1]
+    memory, threads = memory or Memory(), threads or cores()
+    shared = max(sharing(part, width, len(samples), threads, most)[0] for part in joint.parts)
+    with Team(threads if width >= LARGE else shared) as team, blas().limit(limits=1, user_api="blas"):
+        rows = [_part(part, data, width, samples, seed, dtype, team, memory, most) for part in joint.parts]
+    return rows[0] if len(rows) == 1 else np.concatenate(rows)
+
+
+def _part(
+    part: Joint,
+    data: NDArray[np.float64],
+    width: int,
+    samples: range,
+    seed: int,
+    dtype: np.dtype[np.floating],
+    team: Team,
+    memory: Memory,
+    most: int,
+) -> Array:
+    program, d0 = part.program, data.shape[-1]
     expected = products(program)
     places = {x: i for i, x in enumerate(program.products)}
-    large = width >= LARGE
-    memory = memory or Memory()
 
     def matrices(batch: range) -> dict[str, Value]:
-        kept = memory.matrices
         found: dict[str, Value] = {}
         for name, parameter in program.parameters.items():
             if isinstance(program.types[name], Matrix):
                 rows, cols = shape(program, name, width, d0)
                 fresh = partial(_fresh, seed, width, batch, name, places)
-                std = entry_scale(parameter, width, d0)
-                key = (len(batch), rows, cols, std, expected[name], dtype)
-                if name in kept and kept[name][0] != key:
-                    del kept[name]
-                if name not in kept and large:
-                    new = Blockwise(team, memory.arena, rows, cols, std, fresh, expected[name], dtype)
-                    kept[name] = key, new
-                elif name not in kept:
-                    kept[name] = key, Revealed(len(batch), rows, cols, std, fresh, expected[name], dtype)
-                matrix = found[name] = kept[name][1]
-                matrix.forget(fresh, joint.moving)
+                key = len(batch), rows, cols, entry_scale(parameter, width, d0), dtype
+                found[name] = matrix = memory.matrix(name, key, expected[name], partial(make, *key[:4], fresh))
+                matrix.forget(fresh, part.moving)
                 if isinstance(matrix, Blockwise):
                     matrix.team = team
         return found
 
+    def make(batch: int, rows: int, cols: int, std: float, draw: Draw, room: Products) -> Revealed:
+        if width >= LARGE:
+            return Blockwise(team, memory.arena, rows, cols, std, draw, room, dtype)
+        return Revealed(batch, rows, cols, std, draw, room, dtype)
+
     def execute(values: MutableMapping[str, Value]) -> None:
-        fused, arena = joint.fusion, memory.arena
+        fused, arena = part.fusion, memory.arena
         bulk = None if fused is None else Bulk(fused, 1, width, d0, dtype, arena.empty)
-        run_stages(joint.operations, program.types, joint.planned, values, width, d0, team, arena, bulk)
+        run_stages(part.operations, program.types, part.planned, values, width, d0, team, arena, bulk)
 
-    shared, length = sharing(joint, width, len(samples), threads or cores(), most)
-    with Team(threads or cores() if large else shared) as team, blas().limit(limits=1, user_api="blas"):
-        parts = cut(samples, length, shared)
-        return realise(joint, data, width, parts, seed, dtype, matrices, team, execute if large else None)
+    shared, length = sharing(part, width, len(samples), team.size, most)
+    parts = cut(samples, length, shared)
+    return realise(part, data, width, parts, seed, dtype, matrices, team, execute if width >= LARGE else None)
 
 
-def products(program: Program) -> dict[str, tuple[int, int]]:
+def products(program: Program) -> dict[str, Products]:
     """How many products with each matrix, and with its transpose, a program has."""
     found = {name: [0, 0] for name in program.leaves if isinstance(program.types[name], Matrix)}
     for node in program.products.values():

@@ -1,12 +1,17 @@
-"""Several programs over the same parameters as one, so that shared work is done once."""
+"""Several programs over the same weights, each evaluated by itself or all of them as one.
+
+A product that is revealed depends on those before it, so what one program draws depends on what is evaluated with it.
+By default each program is therefore evaluated for itself: its samples are the same numbers whatever else is asked for.
+"""
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
+from typing import NamedTuple
 
 from tensorprog.program import Builder, Free, Input, Parameter, Program, Slot, operands
 from tensorprog.readings.fuse import Fusion, fuse
@@ -16,52 +21,100 @@ from tensorprog.readings.spectral import depends_on
 from tensorprog.readings.storage import Side, in_stages, most_alive, node_by_node
 from tensorprog.readings.sweep import Plan, plan
 
-RECENT: deque[tuple[tuple[Program, ...], Joint]] = deque(maxlen=8)
 
-
-@dataclass(frozen=True)
-class Joint:
-    """Several programs over the same parameters as one, equal nodes computed once.
-
-    `outputs[i]` is the node of program i's only output, or None for an operator, whose slots are `slots[i]`.
-    """
+class Union(NamedTuple):
+    """One program for several, equal nodes computed once; of each its output's node, or None, and its slots there."""
 
     program: Program
     outputs: tuple[str | None, ...]
     slots: tuple[tuple[Slot, ...], ...]
 
-    @staticmethod
-    def of(programs: Sequence[Program]) -> Joint:
-        """Of these programs; that of programs of late is handed out again."""
-        for known, joint in list(RECENT):
-            if len(known) == len(programs) and all(one is other for one, other in zip(known, programs, strict=True)):
-                return joint
-        joint = Joint._of(programs)
-        RECENT.append((tuple(programs), joint))
-        return joint
+
+@dataclass(frozen=True, eq=False)
+class Joint:
+    """Programs that are evaluated on the same weights; `parts` are what is evaluated for itself.
+
+    together: as one program, so that shared work is done once and their joint law is that of the same weights in every
+    reading. Otherwise each is a part of its own.
+    """
+
+    programs: tuple[Program, ...]
+    together: bool = False
 
     @staticmethod
-    def _of(programs: Sequence[Program]) -> Joint:
+    def of(programs: Sequence[Program], together: bool = False) -> Joint:
+        """Of these programs; that of one program is kept with the program.
+
+        Raises ProgramError where two programs mean different weights by one name.
+        """
+        if len(programs) > 1:
+            builder = Builder()
+            for program in programs:
+                for name, parameter in program.parameters.items():
+                    builder.parameter(name, parameter)
+            return Joint(tuple(programs), together)
+        kept = vars(programs[0])  # as its cached properties are
+        found: Joint | None = kept.get("_joint")
+        return kept.setdefault("_joint", Joint(tuple(programs))) if found is None else found
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Joint.of, (self.programs, self.together)
+
+    @cached_property
+    def parts(self) -> tuple[Joint, ...]:
+        """What is evaluated for itself, in the order of the programs."""
+        if self.together or len(self.programs) == 1:
+            return (self,)
+        return tuple(Joint.of([program]) for program in self.programs)
+
+    @cached_property
+    def drawn(self) -> Mapping[str, tuple[Parameter, Joint]]:
+        """The weights of all programs by name, each with the first part that has it."""
+        found: dict[str, tuple[Parameter, Joint]] = {}
+        for part in self.parts:
+            for name, parameter in part.program.parameters.items():
+                found.setdefault(name, (parameter, part))
+        return found
+
+    @cached_property
+    def _union(self) -> Union:
         builder = Builder()
-        outputs: list[str | None] = []
-        slots: list[tuple[Slot, ...]] = []
-        for program in programs:
+        outputs: dict[int, str | None] = {}
+        slots: dict[int, tuple[Slot, ...]] = {}
+        several = len(self.programs) > 1
+        order = sorted(range(len(self.programs)), key=lambda i: self.programs[i].digest if several else "")
+        for i in order:
+            program = self.programs[i]
             names = builder.include(program)
-            outputs.append(next((names[output.node] for output in program.outputs.values()), None))
-            slots.append(
-                tuple(
-                    Slot(s.parameter, tuple((c, names[a], b if b is None else names[b]) for c, a, b in s.terms))
-                    for s in program.slots
-                )
+            outputs[i] = next((names[output.node] for output in program.outputs.values()), None)
+            slots[i] = tuple(
+                Slot(s.parameter, tuple((c, names[a], b if b is None else names[b]) for c, a, b in s.terms))
+                for s in program.slots
             )
-        ends = {f"C{i}": name for i, name in enumerate(outputs) if name is not None}
-        whole = builder.build(ends, [slot for group in slots for slot in group])
-        return Joint(whole, tuple(outputs), tuple(slots))
+        ends = {f"C{i}": name for i in order if (name := outputs[i]) is not None}
+        whole = builder.build(ends, [slot for i in order for slot in slots[i]])
+        return Union(whole, tuple(outputs[i] for i in sorted(order)), tuple(slots[i] for i in sorted(order)))
+
+    @property
+    def program(self) -> Program:
+        """All programs as one; the order in which they were given makes no difference."""
+        return self._union.program
+
+    @property
+    def outputs(self) -> tuple[str | None, ...]:
+        """The node of each program's only output, or None for an operator."""
+        return self._union.outputs
+
+    @property
+    def slots(self) -> tuple[tuple[Slot, ...], ...]:
+        """The slots of each program."""
+        return self._union.slots
 
     @cached_property
     def digest(self) -> str:
         """Of all programs, in their order."""
-        return sha256(repr((self.program.digest, self.outputs, self.slots)).encode()).hexdigest()
+        told = ([program.digest for program in self.programs], self.together)
+        return sha256(repr(told).encode()).hexdigest()
 
     @cached_property
     def moving(self) -> set[str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, MutableMapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorprog.program import Constant, Program
+from tensorprog.program import Constant, Parameter, Program
 from tensorprog.readings.bulk import Bulk
 from tensorprog.readings.draws import ENTRIES, Array, draw, entry_scale, shape, slot_scale, stream
 from tensorprog.readings.evaluate import Value, run
@@ -43,34 +43,37 @@ def realise(
 ) -> Array:
     """Values of every program of `joint` at the samples of these batches, (programs, samples).
 
-    An output's value as it is; for slots the spectral norm of the operator. Threads share the batches, unless
-    `execute` is given, which computes `joint.wanted` and may use the team itself; by default it is node by node.
+    An output's value as it is; for slots the spectral norm of the operator. Parts follow each other on the same drawn
+    weights. Threads share the batches, unless `execute` is given, which computes `wanted` of the only part and may use
+    the team itself; by default it is node by node.
     """
-    program, d0 = joint.program, data.shape[-1]
-    inputs = input_values(program, data, dtype)
-    lengths = constant_lengths(program, width, d0)
+    d0 = data.shape[-1]
+    inputs = [input_values(part.program, data, dtype) for part in joint.parts]
+    lengths = [constant_lengths(part.program, width, d0) for part in joint.parts]
 
     def one(batch: range) -> Array:
-        values: dict[str, Value] = {**inputs, **matrices(batch)}
-        for name, parameter in program.parameters.items():
-            if name not in values:
-                entries = draw(name, shape(program, name, width, d0), width, batch, seed, dtype)
-                entries = ENTRIES[parameter.law](entries)
-                entries *= dtype.type(entry_scale(parameter, width, d0))
-                values[name] = entries
-        if execute is None:
-            bulk = None if joint.fusion is None else Bulk(joint.fusion, len(batch), width, d0, dtype)
-            run(joint.operations, joint.steps, values, width, lengths, bulk)
-        else:
-            execute(values)
+        given = matrices(batch)
+        drawn = {
+            name: _drawn(name, parameter, shape(part.program, name, width, d0), width, d0, batch, seed, dtype)
+            for name, (parameter, part) in joint.drawn.items()
+            if name not in given
+        }
         rows = []
-        for index, output in enumerate(joint.outputs):
-            if output is not None:
-                value = values[output]
-                assert isinstance(value, np.ndarray)
-                rows.append(np.broadcast_to(value, (len(batch),)))
+        for number, part in enumerate(joint.parts):
+            weights = {name: given[name] if name in given else drawn[name] for name in part.program.parameters}
+            values: dict[str, Value] = {**inputs[number], **weights}
+            if execute is None:
+                bulk = None if part.fusion is None else Bulk(part.fusion, len(batch), width, d0, dtype)
+                run(part.operations, part.steps, values, width, lengths[number], bulk)
             else:
-                rows.append(_operator_norm(joint, index, values, width, d0, batch, seed))
+                execute(values)
+            for index, output in enumerate(part.outputs):
+                if output is not None:
+                    value = values[output]
+                    assert isinstance(value, np.ndarray)
+                    rows.append(np.broadcast_to(value, (len(batch),)))
+                else:
+                    rows.append(_operator_norm(part, index, values, width, d0, batch, seed))
         return np.stack(rows)
 
     if execute is None and team.size > 1 and len(batches) > 1:
@@ -79,6 +82,21 @@ def realise(
     else:
         results = [one(batch) for batch in batches]
     return np.concatenate(results, axis=1)
+
+
+def _drawn(
+    name: str,
+    parameter: Parameter,
+    size: tuple[int, ...],
+    width: int,
+    d0: int,
+    batch: range,
+    seed: int,
+    dtype: np.dtype[np.floating],
+) -> Array:
+    entries = ENTRIES[parameter.law](draw(name, size, width, batch, seed, dtype))
+    entries *= dtype.type(entry_scale(parameter, width, d0))
+    return entries
 
 
 def constant_lengths(program: Program, width: int, d0: int) -> dict[str, int]:

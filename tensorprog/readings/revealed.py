@@ -12,7 +12,8 @@ together pass through the basis together, but for the second orthogonalisation.
 
 A span is full when its rank reaches the dimension; whatever is left of a vector then is rounding, and is dropped.
 Which vectors draw, and from which stream, each sample of a batch decides for itself: where one has nothing to add, its
-basis gets a zero vector.
+basis gets a zero vector. In iterations, which end sooner for some samples than for others, every vector gets a place
+in it, so that shapes, and with them the last bits of a sample, do not depend on the others of its batch.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ ITERATED = {"float64": 1e-10, "float32": 1e-5}
 drew, the law would be the same, but what a sample is would depend on rounding."""
 SQUARES = {"float64": (1e-250, 1e250), "float32": (1e-25, 1e30)}
 """Squared lengths that are neither close to the smallest number nor to the largest."""
+Products = tuple[int, int]
+"""How many products with a matrix, and with its transpose."""
 GROWTH = 8  # products by which a basis grows at least when it is full
 
 Draw = Callable[[str, NDArray[np.intp], Array], None]
@@ -85,7 +88,7 @@ class Revealed:
         cols: int,
         std: float,
         draw: Draw,
-        products: tuple[int, int],
+        products: Products,
         dtype: np.dtype[np.floating],
     ) -> None:
         self.std, self.batch, self.dtype = std, batch, dtype
@@ -101,15 +104,28 @@ class Revealed:
         for span in self.spans:
             span.clear()
 
+    def room(self, products: Products) -> Products:
+        """What there is room for, or these where they are more."""
+        right, left = (span.vectors.shape[1] for span in self.spans)
+        return max(right, products[0]), max(left, products[1])
+
+    def holds(self, products: Products) -> bool:
+        """Whether there is room for so many, at least as far as a span can be filled."""
+        return all(
+            span.vectors.shape[1] >= min(more, span.vectors.shape[2])
+            for span, more in zip(self.spans, products, strict=True)
+        )
+
     def multiply(self, vectors: Sequence[Array], transpose: bool, names: Sequence[str]) -> list[Array]:
         """The product with each vector (batch, N); `names` are the nodes of the products."""
         x = np.stack([np.broadcast_to(v, (self.batch, v.shape[-1])) for v in vectors], axis=1)
         smallest, largest = SQUARES[self.dtype.name]
         squares = np.vecdot(x, x)
-        if ((smallest < squares) & (squares < largest)).all():
+        plain = (smallest < squares) & (squares < largest)
+        if plain.all():
             products = self._multiply(x, squares, transpose, names)
-        else:
-            most = np.abs(x).max(axis=2, keepdims=True)
+        else:  # those in range stay as they are, to the last bit
+            most = np.where(plain[:, :, None], 1, np.abs(x).max(axis=2, keepdims=True))
             x = x / np.where((most > 0) & np.isfinite(most), most, 1)
             products = self._multiply(x, np.vecdot(x, x), transpose, names)
             products *= np.where(np.isfinite(most), most, np.nan)
@@ -121,7 +137,8 @@ class Revealed:
         own.reserve(x.shape[1])
         known = own.count
         limits = [(ITERATED if name in self.iterated else DEPENDENT)[self.dtype.name] for name in names]
-        coefficients, new = self._split(own, x, np.array(limits, self.dtype) * np.sqrt(squares))
+        always = np.array([name in self.iterated for name in names])
+        coefficients, new = self._split(own, x, np.array(limits, self.dtype) * np.sqrt(squares), always)
         if new:
             q, drawing = own.basis[:, known:], [(names[j], fresh) for j, fresh in new.items()]
             own.products[:, known : own.count] = self._fresh(own, other, q, drawing)
@@ -134,7 +151,9 @@ class Revealed:
         self.draw(name, np.where(drawing, before, -1), target)
         before += drawing
 
-    def _split(self, own: Span, x: Array, smallest: Array) -> tuple[Array, dict[int, NDArray[np.bool_]]]:
+    def _split(
+        self, own: Span, x: Array, smallest: Array, always: NDArray[np.bool_]
+    ) -> tuple[Array, dict[int, NDArray[np.bool_]]]:
         """Coefficients (batch, vectors, basis) of x, once the basis is completed; which vectors did so, and where.
 
         Every vector is orthogonalised twice: first against what is known, for all vectors together, and against what
@@ -154,7 +173,7 @@ class Revealed:
                 coefficients[:, j, start : own.count] += part
             length = np.sqrt(np.vecdot(row, row))
             fresh = self._leaves(own, length, smallest[:, j])
-            if fresh.any():
+            if fresh.any() or always[j]:
                 coefficients[:, j, own.count] = np.where(fresh, length, 0)
                 own.vectors[:, own.count] = row / np.where(fresh, length, 1)[:, None]
                 own.vectors[~fresh, own.count] = 0

@@ -11,23 +11,28 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from tensorprog.errors import SamplingError
-from tensorprog.program import GAUSSIAN, Matrix, Measure, Program
-from tensorprog.readings.costs import fastest, fitting, free_memory, memory
-from tensorprog.readings.dense import sample_dense
+from tensorprog.program import Measure, Program
+from tensorprog.readings.auto import READINGS, at_once, needed, reading_of
+from tensorprog.readings.costs import free_memory
 from tensorprog.readings.draws import check_width
-from tensorprog.readings.exact import batch_size, sample_exact
 from tensorprog.readings.inputs import check_data
 from tensorprog.readings.joint import Joint
 from tensorprog.readings.team import MANY
 
-READINGS = {"dense": sample_dense, "exact": sample_exact}
-METHODS = ("auto", *READINGS)
+METHODS = ("auto", "dense", "exact")
 NUMBER = 16  # bytes of a result: a value and its absolute value
 
 
 @overload
 def sample(
-    c: Program, data: ArrayLike, width: int, samples: int, seed: int = 0, method: str = "auto", dtype: DTypeLike = ...
+    c: Program,
+    data: ArrayLike,
+    width: int,
+    samples: int,
+    seed: int = 0,
+    method: str = "auto",
+    dtype: DTypeLike = ...,
+    together: bool = False,
 ) -> NDArray[np.float64]: ...
 
 
@@ -40,6 +45,7 @@ def sample(
     seed: int = 0,
     method: str = "auto",
     dtype: DTypeLike = ...,
+    together: bool = False,
 ) -> list[NDArray[np.float64]]: ...
 
 
@@ -51,13 +57,14 @@ def sample(
     seed: int = 0,
     method: str = "auto",
     dtype: DTypeLike = np.float64,
+    together: bool = False,
 ) -> NDArray[np.float64] | list[NDArray[np.float64]]:
     """Independent samples of a correlation (or any scalar program) over the initialisation, at one finite width.
 
     Parameters
     ----------
-    c: a program from `tp.correlation` or `tp.trace` with one output, or a list of them: then all are evaluated on the
-        same weights, shared work is done once, and a list of arrays is returned.
+    c: a program from `tp.correlation` or `tp.trace` with one output, or a list of them: then a list of arrays is
+        returned. A sample is one number for each (seed, width, index, program), whatever else is in the list.
     data: (inputs, d0), or (inputs, positions, d0) for sequences.
     width: n. samples: how many initialisations. seed: of all random streams; sample i has streams of its own, so its
         value depends neither on `samples` nor on how the work is batched.
@@ -65,6 +72,10 @@ def sample(
         faster one (`costs`), or the one that there is: matrices that are not Gaussian need the dense one. The random
         numbers of the two differ.
     dtype: float64 or float32.
+    together: reveal the same matrices for all programs of a list, so that the exact reading has their joint law too,
+        and does work that they share once; a sample then depends on which programs they are, not on their order.
+        Otherwise it reveals matrices for each program by itself, and only the law of each is right. Weights that are
+        drawn (in the dense reading all of them) are always the same for all.
 
     Returns (samples,) float64: signed values for D = 0, Euclidean norms for D = 1, spectral norms (relative error
     1e-6) for D = 2.
@@ -76,10 +87,10 @@ def sample(
     if not programs:
         raise SamplingError("the list of correlations is empty; pass at least one program")
     kind = check_request(samples, seed, method, dtype)
-    joint = Joint.of([_single(program) for program in programs])
-    array = check_data(joint.program, data)
-    n = check_width(joint.program, width)
-    reading = reading_of(joint.program, n, array.shape[-1], method)
+    joint = Joint.of([_single(program) for program in programs], together)
+    array, *_ = [check_data(program, data) for program in programs]
+    n, *_ = [check_width(program, width) for program in programs]
+    reading = reading_of(joint, n, array.shape[-1], method)
     most = _held_at_once(joint, n, array.shape[-1], method, samples, kind)
     with np.errstate(over="ignore", invalid="ignore"):
         values = READINGS[reading](joint, array, n, range(samples), seed, kind, most=most)
@@ -87,21 +98,6 @@ def sample(
         raise SamplingError(f"samples at width {n} are not finite: numbers overflow; use smaller inputs or weights")
     found = [as_norms(program, row) for program, row in zip(programs, values, strict=True)]
     return found[0] if isinstance(c, Program) else found
-
-
-def reading_of(program: Program, width: int, d0: int, method: str) -> str:
-    """The reading that a method means at this width, "dense" or "exact"; SamplingError where it cannot be taken."""
-    matrices = [name for name in program.parameters if isinstance(program.types[name], Matrix)]
-    for name in matrices:
-        law = program.parameters[name].law
-        if law != GAUSSIAN and method == "exact":
-            raise SamplingError(
-                f"the exact reading is for Gaussian matrices, and the entries of {name!r} are {law}; take "
-                'method="dense", which builds the matrices, or "auto"'
-            )
-        if law != GAUSSIAN:
-            return "dense"
-    return fastest(program, width, d0, batch_size(width)) if method == "auto" else method
 
 
 def check_budget(memory: object) -> int:
@@ -141,14 +137,14 @@ def check_memory(
     threads: of a worker. Raises SamplingError unless a sample for each worker fits.
     """
     limit = check_budget(budget)
-    readings = {n: reading_of(joint.program, n, d0, method) for n in widths}
+    readings = {n: reading_of(joint, n, d0, method) for n in widths}
     found = {
-        n: fitting(joint, n, d0, reading, limit // workers, samples.get(n, MANY), threads)
+        n: at_once(joint, n, d0, reading, limit // workers, samples.get(n, MANY), threads)
         for n, reading in readings.items()
     }
     if all(found.values()):
         return found
-    needs = {n: workers * memory(joint, n, d0, readings[n], 1, threads) for n in widths if not found[n]}
+    needs = {n: workers * needed(joint, n, d0, readings[n], threads) for n in widths if not found[n]}
     worst = max(needs, key=needs.__getitem__)
     fit = ", ".join(str(n) for n in widths if found[n])
     sharing, remedy = (f" in {workers} processes", ", or use fewer workers") if workers > 1 else ("", "")
@@ -161,23 +157,24 @@ def check_memory(
 
 def _held_at_once(joint: Joint, width: int, d0: int, method: str, samples: int, dtype: np.dtype[np.floating]) -> int:
     """Samples that one call may hold at once in half of the free memory, or SamplingError when none fits."""
-    limit = check_results([samples] * len(joint.outputs))
+    limit = check_results([samples] * len(joint.programs))
 
     def held(n: int) -> int:
-        return fitting(joint, n, d0, reading_of(joint.program, n, d0, method), limit, samples, dtype=dtype)
+        return at_once(joint, n, d0, reading_of(joint, n, d0, method), limit, samples, dtype=dtype)
 
     if found := held(width):
         return found
-    step = math.lcm(*(side.ratio.denominator for side in joint.program.widths if side.growing))
+    sides = [side for program in joint.programs for side in program.widths]
+    step = math.lcm(*(side.ratio.denominator for side in sides if side.growing))
     low, high = 0, width // step
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if held(middle * step) else (low, middle)
-    reading = reading_of(joint.program, width, d0, method)
-    needed = memory(joint, width, d0, reading, 1, dtype=dtype)
+    reading = reading_of(joint, width, d0, method)
+    least = needed(joint, width, d0, reading, dtype=dtype)
     advice = f"the largest width that fits is {low * step}; use it, or free memory" if low else "no width fits"
     raise SamplingError(
-        f"width {width} needs about {needed} bytes by the {reading} reading, {limit} may be used, half of what is "
+        f"width {width} needs about {least} bytes by the {reading} reading, {limit} may be used, half of what is "
         f"free; {advice}"
     )
 

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from tensorprog.errors import SamplingError
 from tensorprog.readings import BAR, READINGS, Joint, reading_of
-from tensorprog.readings.costs import seconds
+from tensorprog.readings.auto import expected
 from tensorprog.readings.exact import Memory, batch_size
 from tensorprog.readings.team import MANY
 from tensorprog.scaling.store import Key, Store, key_of
@@ -91,12 +91,11 @@ class Task:
 
     def reading(self, group: int, width: int) -> str:
         """The reading that computes a block."""
-        return reading_of(self.joints[group].program, width, self.data.shape[-1], self.method)
+        return reading_of(self.joints[group], width, self.data.shape[-1], self.method)
 
     def expected(self, group: int, width: int) -> float:
         """Seconds that a sample takes, about."""
-        program, d0 = self.joints[group].program, self.data.shape[-1]
-        return seconds(program, width, d0, batch_size(width))[self.reading(group, width)]
+        return expected(self.joints[group], width, self.data.shape[-1], self.method)
 
     def key(self, group: int, width: int) -> Key:
         """What its samples are kept under."""
@@ -139,11 +138,11 @@ def run_blocks(
     missing: list[tuple[Block, range]] = []
     for block in blocks:
         key, joint = (block.group, block.width), task.joints[block.group]
-        found[key] = np.full((len(joint.outputs), block.count), np.nan)
+        found[key] = np.full((len(joint.programs), block.count), np.nan)
         known: dict[int, Array] = {}
         if store is not None:
             keys[key] = task.key(*key)
-            known = store.known(keys[key], len(joint.outputs))
+            known = store.known(keys[key], len(joint.programs))
         for sample in sorted(known):
             if sample < block.count:
                 found[key][:, sample] = known[sample]
@@ -188,7 +187,7 @@ def _limited(task: Task) -> Iterator[None]:
 
 def stored(task: Task, group: int, width: int, store: Store) -> int:
     """How many samples of a block the store has without a gap, from the first on."""
-    known = store.known(task.key(group, width), len(task.joints[group].outputs))
+    known = store.known(task.key(group, width), len(task.joints[group].programs))
     return next(i for i in itertools.count() if i not in known)
 
 
@@ -223,7 +222,7 @@ class _Cutter:
 
     def _size(self, key: Place) -> int:
         group, width = key
-        first = FIRST_NORMS if any(self._task.joints[group].slots) else FIRST
+        first = FIRST_NORMS if any(program.slots for program in self._task.joints[group].programs) else FIRST
         most = self._most.get(key, min(first, batch_size(width)))
         rate = self._rate.get(key, 4 * self._task.expected(group, width))
         return max(1, min(most, int(TARGET / max(rate, 1e-9))))

@@ -83,6 +83,7 @@ def measure(
     store: str | Path | None = None,
     executor: Executor | None = None,
     identity: str | None = None,
+    together: bool = False,
 ) -> list[list[Array]]:
     """Samples of the norm of every program at every width.
 
@@ -99,6 +100,7 @@ def measure(
     executor: any `concurrent.futures.Executor` to use instead of processes of this machine; `workers` then says how
         many jobs it can run at once, and each may use half of the memory that is free here unless `memory` is given.
     identity: digest of the architecture; a store that keeps samples of another one is refused.
+    together: of equal counts, the joint law as well, as in `tp.sample`.
 
     Returns one list a program, with an array (samples,) of ‖C‖ a width.
 
@@ -107,7 +109,7 @@ def measure(
     if samples is None and (minutes is None or not 0 < minutes < math.inf):
         raise SamplingError(f"minutes={minutes!r} must be a positive number, unless samples are given")
     kept = check_widths(widths, programs)
-    task, groups = prepared(programs, data, kept, samples, seed, workers, method, memory, executor)
+    task, groups = prepared(programs, data, kept, samples, seed, workers, method, memory, executor, together)
 
     def sizes(group: int, done: Mapping[tuple[int, int], Array]) -> list[list[Array]]:
         members = enumerate(groups[group])
@@ -140,6 +142,7 @@ def prepared(
     method: str,
     memory: int | None,
     executor: Executor | None,
+    together: bool = False,
 ) -> tuple[Task, list[list[int]]]:
     """The task of a run, and which of the programs share work; parameters and errors as those of `measure`."""
     if samples is not None:
@@ -148,8 +151,8 @@ def prepared(
     check_workers(workers, executor)
     costs = [bool(program.slots) for program in programs] if samples is None else list(samples)
     groups = [[i for i, cost in enumerate(costs) if cost == kind] for kind in sorted(set(costs))]
-    joints = tuple(Joint.of([programs[i] for i in group]) for group in groups)
-    array = check_data(max((joint.program for joint in joints), key=lambda p: p.inputs), data)
+    joints = tuple(Joint.of([programs[i] for i in group], together) for group in groups)
+    array, *_ = [check_data(program, data) for program in programs]
     budget = check_results([] if samples is None else list(samples) * len(widths), memory)
     sharing = 1 if executor is not None and memory is None else workers
     threads, d0 = threads_of(workers), array.shape[-1]

@@ -31,9 +31,14 @@ class Sampling:
     identity: str | None = None
 
     def measure(
-        self, programs: Sequence[Program], data: ArrayLike, widths: Sequence[int], counts: Sequence[int] | None
+        self,
+        programs: Sequence[Program],
+        data: ArrayLike,
+        widths: Sequence[int],
+        counts: Sequence[int] | None,
+        together: bool = False,
     ) -> list[list[Array]]:
-        """Samples of the norm of every program at every width, so many of each, or for a time."""
+        """Samples of the norm of every program at every width, so many of each, or for a time; together: see `sample`."""
         return measure(
             programs,
             data,
@@ -48,4 +53,5 @@ class Sampling:
             store=self.store,
             executor=self.executor,
             identity=self.identity,
+            together=together,
         )

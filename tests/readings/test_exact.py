@@ -20,7 +20,7 @@ def values(case, width, samples, seed, method):
     """(orders, samples) of C^{D,d} on the same weights."""
     program = case.trace(3)
     correlations = [tp.correlation(program, D, d, POINTS[: d + 1]) for D, d in ORDERS]
-    return np.array(tp.sample(correlations, case.data(3), width, samples, seed, method))
+    return np.array(tp.sample(correlations, case.data(3), width, samples, seed, method, together=True))
 
 
 def p_values(one, other):
@@ -135,7 +135,8 @@ def wide(x):
 def wide_values(method, seed):
     program = tp.trace(wide, inputs=2)
     data = CASES[0].data(2)
-    return np.array(tp.sample([tp.correlation(program, D, 1) for D in (0, 1)], data, 8, SAMPLES, seed, method))
+    wanted = [tp.correlation(program, D, 1) for D in (0, 1)]
+    return np.array(tp.sample(wanted, data, 8, SAMPLES, seed, method, together=True))
 
 
 def rejected(one, other):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gc
+import pickle
+import weakref
+
 import numpy as np
 import pytest
 from cases import CASES
 
 import tensorprog as tp
 from tensorprog.program import Moment, Multiply
-from tensorprog.readings import blockwise, exact, fuse, joint, sweep
+from tensorprog.readings import blockwise, exact, fuse, sweep
 from tensorprog.readings.joint import Joint
 from tensorprog.readings.operations import Blend, Gram, Total, reads, writes
 
@@ -19,20 +23,16 @@ NEVER = 10**9
 BY_CASE = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 
-@pytest.fixture(autouse=True)
-def forget():
-    """What an earlier test fused otherwise."""
-    joint.RECENT.clear()
-    yield
-    joint.RECENT.clear()
-
-
 def fusing(monkeypatch, least):
     """Fuse whatever comes at least so many times."""
-    joint.RECENT.clear()
     monkeypatch.setattr(fuse, "PAIRS", least)
     monkeypatch.setattr(fuse, "TERMS", least)
     monkeypatch.setattr(fuse, "FILLED", 0.0)
+
+
+def fresh(program):
+    """An equal program with which nothing is kept yet."""
+    return pickle.loads(pickle.dumps(program))
 
 
 def large(monkeypatch):
@@ -43,12 +43,13 @@ def large(monkeypatch):
 
 
 def both(monkeypatch, programs, data, width, method):
-    fusing(monkeypatch, NEVER)
-    assert Joint.of(programs).fusion is None
-    plain = np.array(tp.sample(programs, data, width, 3, 1, method))
-    fusing(monkeypatch, 1)
-    assert Joint.of(programs).fusion is not None
-    return plain, np.array(tp.sample(programs, data, width, 3, 1, method))
+    found = []
+    for least in (NEVER, 1):
+        fusing(monkeypatch, least)
+        new = [fresh(program) for program in programs]
+        assert [part.fusion is None for part in Joint.of(new).parts] == [least == NEVER] * len(new)
+        found.append(np.array(tp.sample(new, data, width, 3, 1, method)))
+    return found
 
 
 def fused_of(program):
@@ -121,12 +122,18 @@ def test_float32(monkeypatch):
     program = tp.train(CASES[0].trace(4), TARGETS, steps=6, learning_rate=0.3).restricted(["F3"])
     fused = tp.sample(program, CASES[0].data(4), 64, 5, 2, "dense", np.float32)
     fusing(monkeypatch, NEVER)
-    plain = tp.sample(program, CASES[0].data(4), 64, 5, 2, "dense", np.float32)
+    plain = tp.sample(fresh(program), CASES[0].data(4), 64, 5, 2, "dense", np.float32)
     np.testing.assert_allclose(fused, plain, rtol=1e-3, atol=1e-5)
     assert (fused != plain).any()
 
 
-def test_recent_programs_are_not_joined_again():
+def test_what_was_prepared_is_kept_with_the_program_and_ends_with_it():
     program = tp.correlation(CASES[0].trace(2), 0, 1)
-    assert Joint.of([program]) is Joint.of([program])
-    assert Joint.of([program, program]) is not Joint.of([program])
+    other = fresh(program)
+    kept = Joint.of([program])
+    assert Joint.of([program]) is kept and Joint.of([program, other]).parts[0] is kept
+    assert Joint.of([other]) is not kept
+    ends = weakref.ref(kept)
+    del program, kept
+    gc.collect()
+    assert ends() is None
