@@ -38,7 +38,7 @@ class Sampling:
         counts: Sequence[int] | None,
         together: bool = False,
     ) -> list[list[Array]]:
-        """Samples of the norm of every program at every width, so many of each, or for a time; together: see `sample`."""
+        """Samples of the norm of every program at every width, so many of each, or for a time; `together` as there."""
         return measure(
             programs,
             data,
