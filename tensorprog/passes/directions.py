@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tensorprog.passes.gradient import Gradient, contract, outer_product, trainable, vector_scale
-from tensorprog.program import Parameter
 from tensorprog.program.builder import Builder, Value
+from tensorprog.program.instructions import parameter_at
 from tensorprog.program.types import ONE, Coefficient
 
 
@@ -102,6 +102,4 @@ class SumDirection:
 
 def decay_rate(builder: Builder, name: str) -> Coefficient:
     """n^(-c), by which the learning rate of a parameter, and so its decay, differs from η."""
-    node = builder.nodes[name]
-    assert isinstance(node, Parameter)
-    return Coefficient(power=-node.c)
+    return Coefficient(power=-parameter_at(builder.nodes, name).c)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import assert_never
 
+from tensorprog.errors import ProgramError
 from tensorprog.program.builder import Builder, Value
 from tensorprog.program.instructions import (
     Apply,
@@ -25,6 +26,7 @@ from tensorprog.program.instructions import (
     Parameter,
     ancestors,
     operands,
+    parameter_at,
 )
 from tensorprog.program.types import ONE, Coefficient, Scalar
 
@@ -143,10 +145,10 @@ def outer_product(
     builder: Builder, matrix: str, term: Term, vector: Value, transpose: bool
 ) -> tuple[Coefficient, Value, str]:
     """(dW) x, or (dW)ᵀ x, where W moves along a rank-one gradient: coefficient, scalar, and what they multiply."""
-    node = builder.nodes[matrix]
+    node = parameter_at(builder.nodes, matrix)
     coefficient, left, right = term
-    assert isinstance(node, Parameter)
-    assert right is not None
+    if right is None:
+        raise ProgramError(f"the gradient of the matrix {matrix!r} has a term of one side, {left!r}; give both sides")
     scale = coefficient * metric(node)
     if transpose:
         return scale * Coefficient(1 / fan_in(node)), builder.dot(left, vector), right
@@ -155,15 +157,13 @@ def outer_product(
 
 def vector_scale(builder: Builder, name: str) -> Coefficient:
     """What a vector or scalar parameter moves by, along its gradient, as a multiple of that."""
-    node = builder.nodes[name]
-    assert isinstance(node, Parameter)
+    node = parameter_at(builder.nodes, name)
     return metric(node) * Coefficient(1 / fan_in(node))
 
 
 def contract(builder: Builder, name: str, one: Term, other: Term) -> Value:
     """η^{-1} times the contraction of two rank-one gradients over the coordinates of one parameter."""
-    node = builder.nodes[name]
-    assert isinstance(node, Parameter)
+    node = parameter_at(builder.nodes, name)
     scale = metric(node) * one[0] * other[0]
     left = builder.dot(one[1], other[1])
     if one[2] is None or other[2] is None:
@@ -177,7 +177,8 @@ def inner(builder: Builder, right: str, other: str) -> Value:
     The ratio of the width, or d0, cancels against the same factor in the variance of the weight.
     """
     width = builder.width(right, other)
-    assert width is not None
+    if width is None:
+        raise ProgramError(f"{right!r} and {other!r} are scalars where vectors of the fan-in are needed")
     return builder.scaled(Coefficient(power=Fraction(int(width.growing))), builder.moment(right, other))
 
 

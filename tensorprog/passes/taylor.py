@@ -16,7 +16,18 @@ from tensorprog.functions import Function
 from tensorprog.passes.directions import Direction
 from tensorprog.passes.gradient import active_nodes
 from tensorprog.program.builder import Builder, Value
-from tensorprog.program.instructions import Apply, Constant, Free, Input, LinComb, MatMul, Moment, Multiply, Parameter
+from tensorprog.program.instructions import (
+    Apply,
+    Constant,
+    Free,
+    Input,
+    LinComb,
+    MatMul,
+    Moment,
+    Multiply,
+    Parameter,
+    parameter_at,
+)
 from tensorprog.program.types import Coefficient
 
 Index = tuple[int, ...]
@@ -120,8 +131,7 @@ class Taylor:
     def _parameter(self, name: str, index: Index) -> Value:
         if sum(index) != 1:
             return None
-        node = self.builder.nodes[name]
-        assert isinstance(node, Parameter)
+        node = parameter_at(self.builder.nodes, name)
         return self.directions[index.index(1)].parameter(self.builder, name) if None in (node.rows, node.cols) else None
 
     def _product(self, args: tuple[str, ...], index: Index, strict: bool, mean: bool) -> Value:

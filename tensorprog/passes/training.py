@@ -16,8 +16,9 @@ from tensorprog.passes.descent import Descent
 from tensorprog.passes.gradient import Term, contract, gradient
 from tensorprog.passes.recipe import Recipe
 from tensorprog.passes.replay import INITIAL, Moved, Update, Weights, placed, replay
-from tensorprog.program import Builder, Parameter, Program
+from tensorprog.program import Builder, Program
 from tensorprog.program.builder import Value
+from tensorprog.program.instructions import parameter_at
 from tensorprog.program.types import ONE, Coefficient
 
 START = None  # the key of an initial value
@@ -71,8 +72,7 @@ class Trained:
         self.weights.append({name: _moved(state) for name, state in self._states.items()})
 
     def _start(self, name: str) -> Descent[Term | None]:
-        node = self.program.nodes[name]
-        assert isinstance(node, Parameter)
+        node = parameter_at(self.program.nodes, name)
         decay = Coefficient(self.recipe.decay, -node.c)
         return Descent(self.recipe.momentum, decay, {START: self.builder.constant(ONE)})
 

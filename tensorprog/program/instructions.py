@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import assert_never, get_args
 
+from tensorprog.errors import ProgramError
 from tensorprog.functions import Function
 from tensorprog.program.types import Coefficient, Width
 
@@ -127,6 +128,14 @@ def operands(instruction: Instruction) -> tuple[str, ...]:
             return (parameter,)
         case never:
             assert_never(never)
+
+
+def parameter_at(nodes: Mapping[str, Instruction], name: str) -> Parameter:
+    """The parameter of this name; raises ProgramError for a node that is none."""
+    node = nodes[name]
+    if not isinstance(node, Parameter):
+        raise ProgramError(f"the node {name!r} is {node} where a parameter is needed; name a parameter")
+    return node
 
 
 def renamed(instruction: Instruction, name: Callable[[str], str]) -> Instruction:

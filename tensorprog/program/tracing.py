@@ -112,9 +112,7 @@ class Symbol:
             return self
         if p == 2:
             return self * self
-        result = power(p)(self)
-        assert isinstance(result, Symbol)
-        return result
+        return self.apply_function(power(p), (self,))
 
     def __getitem__(self, index: object) -> Symbol:
         raise ProgramError(

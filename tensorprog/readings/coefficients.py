@@ -24,6 +24,7 @@ from tensorprog.program import (
     Vector,
     operands,
 )
+from tensorprog.program.instructions import parameter_at
 from tensorprog.program.types import Type
 from tensorprog.readings.judgement import Counts
 from tensorprog.readings.kinds import Functional, Kind, KnownDirection, UnitDirection, partitions, shares
@@ -116,10 +117,7 @@ class Coefficients:
         return [(b, a) for a, b in pairs] if transpose else pairs
 
     def _parameter(self, name: str) -> Parameter:
-        node = self.nodes[name]
-        if not isinstance(node, Parameter):
-            raise ProgramError(f"{name!r} is multiplied as a weight and is {node}, no parameter; take a parameter")
-        return node
+        return parameter_at(self.nodes, name)
 
     def _metric(self, name: str) -> Fraction:
         node = self._parameter(name)
