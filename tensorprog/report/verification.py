@@ -23,6 +23,7 @@ from tensorprog.readings import derive as bounds
 from tensorprog.report.report import Measurement, Report
 from tensorprog.report.run import Provenance, Run
 from tensorprog.scaling.measure import check_counts, check_widths, prepared, threads_of
+from tensorprog.scaling.rounding import rounding_floors
 from tensorprog.scaling.sampling import Sampling
 from tensorprog.scaling.store import Store
 from tensorprog.scaling.verdict import Verdict, judge
@@ -98,9 +99,10 @@ def verify(
     table = with_limits(program, table, data, patience, progress=progress).whole()
     sampling = Sampling(seed, minutes, workers, progress, method, memory, store, executor, identity)
     values = sampling.measure(programs, array, kept, counts)
+    floors = rounding_floors(programs, array, kept, values, seed, method=method, memory=memory)
     measurements = tuple(
-        Measurement(entry, kept, tuple(found), _verdict(entry, kept, found, margin, seed))
-        for entry, found in zip(table, values, strict=True)
+        Measurement(entry, kept, tuple(found), _verdict(entry, kept, found, floor, margin, seed))
+        for entry, found, floor in zip(table, values, floors, strict=True)
     )
     sizes = [smallest_width(program, n) for n in WIDTHS]
     checked = tuple(proof.verify(widths=sizes, seed=seed, progress=progress) for proof in proved)
@@ -136,6 +138,12 @@ def _counts(samples: int | None, operator_samples: int | None, minutes: float | 
 
 
 def _verdict(
-    entry: Entry, widths: tuple[int, ...], found: Sequence[NDArray[np.float64]], margin: float, seed: int
+    entry: Entry,
+    widths: tuple[int, ...],
+    found: Sequence[NDArray[np.float64]],
+    floors: Sequence[float],
+    margin: float,
+    seed: int,
 ) -> Verdict:
-    return judge(widths, found, entry.law, bound=entry.status != Status.DEFINITE, margin=margin, seed=seed)
+    bound = entry.status != Status.DEFINITE
+    return judge(widths, found, entry.law, bound=bound, margin=margin, floors=floors, seed=seed)

@@ -13,7 +13,7 @@ Intervals are slope ± Student's t times the bootstrap standard error, 95 % for 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -29,7 +29,7 @@ from tensorprog.scaling.fit import (
     linear_fits,
     local_slopes,
 )
-from tensorprog.scaling.quantiles import Array, Points, log_draws, points, quantiles
+from tensorprog.scaling.quantiles import LEVELS, Array, Points, log_draws, points, quantiles
 
 Word = Literal["confirmed", "refuted", "inconclusive"]
 RESAMPLES = 2000
@@ -74,6 +74,7 @@ def judge(
     margin: float = 0.1,
     reach: float = REACH,
     corrections: Sequence[Family] | None = None,
+    floors: Sequence[float] | None = None,
     seed: int = 0,
 ) -> Verdict:
     """Judge a law by samples of ‖C‖ ≥ 0 at increasing widths.
@@ -87,9 +88,22 @@ def judge(
     reach: how far off, in margins, an exponent may be that a finite-width correction turns into a confirmed law;
         infinite, a confirmation says that the samples agree with the law, and nothing about corrections.
     corrections: the families that a refutation must survive, those of `corrections.families_of` by default.
+    floors: at each width, the size up to which a sample is 0 to rounding (`rounding`). Widths where nine samples in ten
+        are give no exponent; where fewer than two others are left, there is no verdict.
     """
     if law is None:
-        return _vanishing(samples, margin)
+        return _vanishing(samples, margin, floors)
+    if floors is not None:
+        kept = [k for k, values in enumerate(samples) if not _is_rounding(values, floors[k])]
+        if len(kept) < 2:
+            return _rounding(samples, margin)
+        if len(kept) < len(samples):
+            rest = [widths[k] for k in kept], [samples[k] for k in kept]
+            found_there = judge(*rest, law, bound=bound, margin=margin, reach=reach, corrections=corrections, seed=seed)
+            lost = ", ".join(str(n) for k, n in enumerate(widths) if k not in kept)
+            return replace(
+                found_there, method=f"without n = {lost}, where samples are 0 to rounding; {found_there.method}"
+            )
     generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(len(widths),)))
     found = quantiles(samples, RESAMPLES, generator)
     usable = found.usable()
@@ -171,12 +185,29 @@ def _outside(interval: Interval, low: float, high: float) -> bool:
     return interval[1] < low or interval[0] > high
 
 
-def _vanishing(samples: Sequence[Array], margin: float) -> Verdict:
-    """A correlation that vanishes identically: every sample must be exactly 0."""
+def _vanishing(samples: Sequence[Array], margin: float, floors: Sequence[float] | None) -> Verdict:
+    """A correlation that vanishes identically: every sample must be 0, exactly or to rounding."""
     largest = max(float(np.abs(values).max()) for values in samples)
-    word: Word = "refuted" if largest else "confirmed"
-    method = f"the largest sample is {largest:.3g}, not 0" if largest else "all samples are exactly 0"
-    return Verdict(word, NOWHERE[0], NOWHERE, NOWHERE[0], NOWHERE, (), (), not largest, margin, method)
+    beyond = any(
+        np.abs(values).max() > floor for values, floor in zip(samples, floors or [0.0] * len(samples), strict=True)
+    )
+    word: Word = "refuted" if beyond else "confirmed"
+    method = f"the largest sample is {largest:.3g}, not 0" if beyond else "all samples are exactly 0"
+    if largest and not beyond:
+        method = f"all samples are 0 to rounding, the largest is {largest:.1g}"
+    return Verdict(word, NOWHERE[0], NOWHERE, NOWHERE[0], NOWHERE, (), (), not beyond, margin, method)
+
+
+def _is_rounding(values: Array, floor: float) -> bool:
+    return bool(values.any()) and floor > 0 and float(np.quantile(values, LEVELS[1])) <= floor
+
+
+def _rounding(samples: Sequence[Array], margin: float) -> Verdict:
+    """Rounding errors of something that cancels: their power of n says nothing."""
+    largest = max(float(values.max()) for values in samples)
+    method = f"all samples are 0 to rounding, the largest is {largest:.1g}"
+    advice = Advice(Reason.ROUNDING, limit=largest)
+    return Verdict("inconclusive", NOWHERE[0], NOWHERE, NOWHERE[0], NOWHERE, (), (), None, margin, method, advice)
 
 
 def _no_logarithm(samples: Sequence[Array], bound: bool, margin: float) -> Verdict:
