@@ -79,16 +79,17 @@ MODERATE = tuple(replace(family, largest=5.0) for family in FAMILIES[:4])
 """Of sizes about which something is proved already."""
 SLOW = (0.25, 0.125)
 """Powers of exponential corrections, see `families_of`."""
+CONFIRMING_TAIL, REFUTING_TAIL = 2.0, 4.0
 UNKNOWN = 100.0  # their largest factor where the spread of a size is not known
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What one family says: χ² of its best fit with `freedom` degrees of freedom, and an interval a critical value."""
+    """What one family says: χ² of its best fit with `freedom` degrees of freedom, and an interval."""
 
     chi2: float
     freedom: int
-    intervals: tuple[Interval, ...]
+    interval: Interval
 
     @property
     def p_value(self) -> float:
@@ -96,10 +97,8 @@ class Profile:
         return float(stats.chi2.sf(self.chi2, self.freedom)) if self.freedom > 0 else 1.0
 
 
-def profile(
-    points: Points, family: Family, levels: Sequence[int], critical: Sequence[float], grid: int = GRID
-) -> Profile:
-    """{s : min over the coefficients of χ² - χ²_min ≤ c²} for each critical value c.
+def profile(points: Points, family: Family, levels: Sequence[int], critical: float, grid: int = GRID) -> Profile:
+    """{s : min over the coefficients of χ² - χ²_min ≤ critical²}.
 
     levels: which quantile each column of the logarithms is, 0 the median, 1 the 0.9 quantile.
     """
@@ -119,32 +118,28 @@ def profile(
     if kinds == 2:
         chi2 = chi2 + 2 * moved[0] @ moved[1].T
     best = float(chi2.min())
-    intervals = []
-    for limit in critical:
-        room = limit**2 - (chi2 - best)
-        inside = room >= 0
-        spread = algebra.error * np.sqrt(room[inside])
-        intervals.append((float((slope[inside] - spread).min()), float((slope[inside] + spread).max())))
-    return Profile(best, points.logs.size - 1 - 2 * kinds, tuple(intervals))
+    room = critical**2 - (chi2 - best)
+    inside = room >= 0
+    spread = algebra.error * np.sqrt(room[inside])
+    interval = float((slope[inside] - spread).min()), float((slope[inside] + spread).max())
+    return Profile(best, points.logs.size - 1 - 2 * kinds, interval)
 
 
-def families_of(points: Points) -> list[Family]:
+def families_of(points: Points, tail: float = CONFIRMING_TAIL) -> list[Family]:
     """`FAMILIES`, and corrections of averages of heavy tails, which grow until they see the tail.
 
     A lognormal size of log-spread τ has a mean exp(τ²/2) times its median: what the tail can still add. They are worth
-    at most twice that in logarithms, with the τ that the two quantiles show at the smallest width.
+    at most `tail` times that in logarithms, with the τ that the two quantiles show at the smallest width.
     """
     largest = UNKNOWN
     if points.logs.shape[1] == 2:
         spread = float(points.logs[0, 1] - points.logs[0, 0]) / stats.norm.ppf(LEVELS[1])
-        largest = float(np.exp(np.clip(spread, 0.1, 5.0) ** 2))
+        largest = float(np.exp(tail * np.clip(spread, 0.1, 5.0) ** 2 / 2))
     return [*FAMILIES, *(Family(Form.EXPONENTIAL, (power, power), largest) for power in SLOW)]
 
 
-def allowed(
-    points: Points, levels: Sequence[int], critical: Sequence[float], families: Sequence[Family]
-) -> tuple[Interval, ...]:
-    """For each critical value, from the least to the largest s that a family which the data do not reject allows.
+def allowed(points: Points, levels: Sequence[int], critical: float, families: Sequence[Family]) -> Interval:
+    """From the least to the largest s that a family which the data do not reject allows.
 
     Where the data reject all of them, errors grow until the best one fits.
     """
@@ -154,14 +149,13 @@ def allowed(
     if best.p_value < REJECTED:
         wider = replace(coarse, covariance=coarse.covariance * (best.chi2 / best.freedom))
         profiles = [profile(wider, family, levels, critical) for family in families]
-    kept = [found.intervals for found in profiles if found.p_value >= REJECTED]
-    return tuple(union(ends) for ends in zip(*kept, strict=True))
+    return union([found.interval for found in profiles if found.p_value >= REJECTED])
 
 
 def forecast(points: Points, levels: Sequence[int], critical: float, families: Sequence[Family]) -> Interval:
     """What the families allow about the slope of a run without noise that has the errors of these points."""
     coarse = _coarse(points)
-    return union([profile(coarse, family, levels, (critical,), COARSE).intervals[0] for family in families])
+    return union([profile(coarse, family, levels, critical, COARSE).interval for family in families])
 
 
 def _coarse(points: Points) -> Points:

@@ -21,7 +21,7 @@ from scipy import stats
 
 from tensorprog.exponents import UNBOUNDED_LOG, Exponent
 from tensorprog.scaling.advice import Advice, Reason, advise
-from tensorprog.scaling.corrections import Family, Form, Interval, allowed, families_of, profile, union
+from tensorprog.scaling.corrections import REFUTING_TAIL, Family, Form, Interval, allowed, families_of, profile, union
 from tensorprog.scaling.fit import (
     Projection,
     average,
@@ -116,17 +116,19 @@ def judge(
     slope, error, method = _measured(divided)
     critical = _student(CONFIDENCE, divided)
     interval = _interval(divided, usable, slope, error, critical)
-    families = families_of(divided) if corrections is None else corrections
-    confirming, refuting = allowed(divided, usable, (critical, _student(REFUTING_CONFIDENCE, divided)), families)
     slopes, errors = local_slopes(divided)
     low = -np.inf if bound else float(law.power) - margin
     high = float(law.power) + margin
     beyond = (reach - 1) * margin
     word: Word = "inconclusive"
-    if _inside(interval, low, high) and _inside(confirming, low - beyond, high + beyond):
-        word = "confirmed"
-    elif _outside(union([interval, refuting]), low, high) and law.log != UNBOUNDED_LOG:
-        word = "refuted"
+    if _inside(interval, low, high):
+        families = families_of(divided) if corrections is None else corrections
+        reached = allowed(divided, usable, critical, families) if np.isfinite(beyond) else interval
+        word = "confirmed" if _inside(reached, low - beyond, high + beyond) else word
+    elif _outside(interval, low, high) and law.log != UNBOUNDED_LOG:
+        families = families_of(divided, REFUTING_TAIL) if corrections is None else corrections
+        reached = allowed(divided, usable, _student(REFUTING_CONFIDENCE, divided), families)
+        word = "refuted" if _outside(reached, low, high) else word
     least_samples = min(map(len, samples))
     if least_samples < FEWEST_SAMPLES:
         word = "inconclusive"
@@ -173,7 +175,7 @@ def _interval(found: Points, levels: Sequence[int], slope: float, error: float, 
     ends = [(slope - critical * error, slope + critical * error)]
     if len(found.widths) == 2:
         for form in (Form.SUM, Form.INVERSE):
-            ends += profile(found, Family(form, (1.0, 1.0), UNSEEN_FACTOR), levels, (critical,)).intervals
+            ends.append(profile(found, Family(form, (1.0, 1.0), UNSEEN_FACTOR), levels, critical).interval)
     return union(ends)
 
 

@@ -39,20 +39,20 @@ def least(found: Points, family: Family, slope: float) -> float:
 @pytest.mark.parametrize("family", [*FAMILIES[1:4], Family(Form.EXPONENTIAL, (0.25, 0.25), 100.0)], ids=str)
 def test_profiles_end_where_the_least_chi2_has_risen_by_the_critical_value(family):
     found = logs(0.5)
-    seen = profile(found, family, [0, 1], (2.0,))
-    for end in seen.intervals[0]:
+    seen = profile(found, family, [0, 1], 2.0)
+    for end in seen.interval:
         assert least(found, family, end) == pytest.approx(seen.chi2 + 4, abs=0.1)
 
 
 def test_a_correction_of_a_family_is_followed():
     """(1 + 8 n_1/n) hides the exponent from a straight line, and from nothing else."""
     found = logs(8.0, samples=4000, spread=0.3)
-    ((low, high),) = allowed(found, [0, 1], (2.0,), families_of(found))
+    low, high = allowed(found, [0, 1], 2.0, families_of(found))
     assert low <= -1 <= high
 
 
 def test_more_is_allowed_than_a_line_says_and_less_by_better_data():
-    rough, fine = (allowed(logs(0.0, samples), [0, 1], (2.0,), FAMILIES)[0] for samples in (300, 30_000))
+    rough, fine = (allowed(logs(0.0, samples), [0, 1], 2.0, FAMILIES) for samples in (300, 30_000))
     assert rough[0] < fine[0] <= -1 <= fine[1] < rough[1]
     assert fine[1] - fine[0] < 0.3
 
@@ -60,15 +60,15 @@ def test_more_is_allowed_than_a_line_says_and_less_by_better_data():
 def test_data_that_no_family_fits_widen_the_errors():
     found = logs(0.0, 30_000)
     bent = Points(WIDTHS, found.logs + 0.2 * np.array([[1], [-1], [1], [-1], [1]]), found.covariance, found.counts)
-    assert all(profile(bent, family, [0, 1], (2.0,)).p_value < 1e-3 for family in FAMILIES)
-    ((low, high),) = allowed(bent, [0, 1], (2.0,), FAMILIES)
+    assert all(profile(bent, family, [0, 1], 2.0).p_value < 1e-3 for family in FAMILIES)
+    low, high = allowed(bent, [0, 1], 2.0, FAMILIES)
     assert high - low > 0.2
 
 
 def test_one_quantile_is_enough():
     both = logs(0.5)
     one = Points(WIDTHS, both.logs[:, 1:], both.covariance[:, 1:, 1:], both.counts)
-    ((low, high),) = allowed(one, [1], (2.0,), families_of(one))
+    low, high = allowed(one, [1], 2.0, families_of(one))
     assert low <= -1 <= high
 
 
@@ -81,5 +81,5 @@ def test_the_tail_of_a_size_says_how_much_it_may_still_add():
 
 def test_precise_data_are_followed_to_the_resolution():
     found = Points(WIDTHS, -np.log(WIDTHS)[:, None] * [1, 1], np.array([1e-16 * np.eye(2)] * 5), np.full(5, 1000.0))
-    ((low, high),) = allowed(found, [0, 1], (2.0,), families_of(found))
+    low, high = allowed(found, [0, 1], 2.0, families_of(found))
     assert low <= -1 <= high and high - low < 40 * RESOLUTION
