@@ -2,7 +2,8 @@
 
 For functions of one coordinate A_m = E f^{(m)}(z) is a sum of moments, and E[f(x) g(y)] = Σ_m Σ_xy^m/m! A_m B_m
 (Price 1958). Where the variance is not small against the square of the radius of convergence the series diverges: two
-lengths of it are compared, and their difference is in the error.
+lengths of it are compared, and their difference is in the error. The caller sees to it that nothing thin, of which the
+series knows little, is within reach.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def expanded(
     long, size = _sum(series, variances, covariance, COUNT)
     short, _ = _sum(series, variances, covariance, SHORTER)
     rest = SAFETY * np.abs(long - short)
-    return long, rest + ROUNDINGS * EPS * size, np.isfinite(size) & (rest <= CONVERGED * size)
+    return long, rest + ROUNDINGS * EPS * size, np.isfinite(size) & (size > 0) & (rest <= CONVERGED * size)
 
 
 def _sum(

@@ -81,7 +81,8 @@ def integrate(
     centred = means is None or not means.any()
     if method is not None or size > 2 or not centred or not any(isinstance(f, Expression) for f, _, _ in factors):
         return _by_rules(factors, size, entries, means, points, method, memory)
-    small = np.all([entries[i, i] <= LARGEST for i in range(size)], axis=0)
+    thinnest = min(mesh(f, order).thinnest for f, order, _ in factors if isinstance(f, Expression))
+    small = np.all([entries[i, i] <= min(LARGEST, (thinnest / 2) ** 2) for i in range(size)], axis=0)
     series = series_of(factors, size) if small.any() else None
     if series is None:
         return _by_rules(factors, size, entries, means, points, method, memory)
