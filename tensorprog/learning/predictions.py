@@ -20,12 +20,13 @@ from tensorprog.learning.course import Course, Decay
 from tensorprog.learning.trees import LARGEST, Tree, trees
 from tensorprog.passes.correlation import order_of
 from tensorprog.program import Apply, Program
-from tensorprog.readings import Entry, Table
+from tensorprog.readings import Entry, Status, Table
 from tensorprog.readings.derive import Analysis
 
 Quantity = Literal["deviation", "moved F", "moved gradient", "moved Hessian"]
 QUANTITIES: dict[Quantity, int] = {"deviation": 0, "moved F": 0, "moved gradient": 1, "moved Hessian": 2}
 ZERO = Fraction(0)
+WEIGHT_DECAY = "weight decay"  # as the reason of a prediction
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Prediction:
     rho: Fraction
     kappa: Fraction
     law: Exponent | None
-    status: Literal["definite", "upper bound"]
+    status: Status
     reasons: tuple[str, ...]
 
     @property
@@ -104,7 +105,7 @@ def predict(
     decay = None if course is None else course.decay
     if decay is not None and (share := decay.at(rho, table.kappa)) > 0:
         reason = f"weight decay multiplies the weights by a factor that grows like n^{share}"
-        return Prediction(quantity, steps, rho, table.kappa, None, "upper bound", (reason,))
+        return Prediction(quantity, steps, rho, table.kappa, None, Status.UPPER_BOUND, (reason,))
     slopes = ZERO
     gap: Exponent | None = None
     found: _Largest | None = None
@@ -127,10 +128,10 @@ def predict(
         law, reasons, status = whole.law, whole.reasons, whole.status
         if quantity == "moved F":
             law = max(x for x in (ntk.shift(last), law) if x is not None)
-            reasons, status = ("C^{0,1}",), "upper bound"
+            reasons, status = ("C^{0,1}",), Status.UPPER_BOUND
     lasting = kinked is None and any(_keeps(tree, lowest, rho, law, course, steps) for tree in terms)
     lasting = lasting or (decay is not None and _decays(decay, quantity, table, rho, law))
-    certain: Literal["definite", "upper bound"] = "definite" if lasting else status if steps == 1 else "upper bound"
+    certain: Status = Status.DEFINITE if lasting else status if steps == 1 else Status.UPPER_BOUND
     return Prediction(quantity, steps, rho, table.kappa, law, certain, reasons)
 
 
@@ -141,24 +142,24 @@ def _law(table: Table, D: int, d: int) -> Exponent | None:
 @dataclass(frozen=True, slots=True)
 class _Largest:
     law: Exponent | None
-    status: Literal["definite", "upper bound"]
+    status: Status
     reasons: tuple[str, ...]
 
 
 def _largest(found: Sequence[Tree], q: Fraction, kinked: Exponent | None, course: Course | None) -> _Largest:
     """The largest of the trees; None where those of the most edges exceed all others."""
     if kinked is not None:
-        return _Largest(kinked.shift(2 * q), "upper bound", ("the kink, crossed by a finite step",))
+        return _Largest(kinked.shift(2 * q), Status.UPPER_BOUND, ("the kink, crossed by a finite step",))
     if not found:
-        return _Largest(None, "upper bound", ("the table has no order beyond the linear one",))
+        return _Largest(None, Status.UPPER_BOUND, ("the table has no order beyond the linear one",))
     sizes = [(tree.at(q), tree) for tree in found]
     law = max(size for size, _ in sizes)
     shorter = [size for size, tree in sizes if tree.edges < LARGEST]
     if q > 0 and (not shorter or law > max(shorter)):
-        return _Largest(None, "upper bound", ("terms grow with their order",))
+        return _Largest(None, Status.UPPER_BOUND, ("terms grow with their order",))
     deciding = [tree for size, tree in sizes if size == law]
     definite = all(tree.is_one_correlation and _seen(tree.entries[0], course, 1) for tree in deciding)
-    return _Largest(law, "definite" if definite else "upper bound", tuple(map(str, deciding)))
+    return _Largest(law, Status.DEFINITE if definite else Status.UPPER_BOUND, tuple(map(str, deciding)))
 
 
 def _with_decay(
@@ -170,9 +171,9 @@ def _with_decay(
     if found.law is None and q > 0:
         return found
     if found.law is None or law > found.law:
-        return _Largest(law, "upper bound", ("weight decay",))
+        return _Largest(law, Status.UPPER_BOUND, (WEIGHT_DECAY,))
     if law == found.law:
-        return replace(found, status="upper bound", reasons=(*found.reasons, "weight decay"))
+        return replace(found, status=Status.UPPER_BOUND, reasons=(*found.reasons, WEIGHT_DECAY))
     return found
 
 
@@ -222,7 +223,7 @@ def _decays(decay: Decay, quantity: Quantity, table: Table, rho: Fraction, law: 
 def _seen(entry: Entry, course: Course | None, steps: int) -> bool:
     """Whether an entry is definite, and all gradients in it are of inputs that so many steps use."""
     used = course is None or all(course.uses(i, steps) for i in entry.points[1:])
-    return entry.status == "definite" and used
+    return entry.status == Status.DEFINITE and used
 
 
 def _keeps(tree: Tree, lowest: int, rho: Fraction, law: Exponent | None, course: Course | None, steps: int) -> bool:

@@ -25,7 +25,7 @@ from tensorprog.passes.learning import deviations, motions
 from tensorprog.passes.losses import loss_of
 from tensorprog.passes.recipe import Recipe, Rule
 from tensorprog.program import Program
-from tensorprog.readings import Table, all_orders, check_data
+from tensorprog.readings import Status, Table, all_orders, check_data
 from tensorprog.readings.revealed import DEPENDENT
 from tensorprog.scaling.quantiles import quantiles
 from tensorprog.scaling.sampling import Sampling
@@ -243,7 +243,7 @@ class Study:
         def judgement(law: Exponent, bound: bool) -> Verdict:
             return judge(used, chosen, law, bound=bound, margin=self.runs.margin, seed=self.runs.sampling.seed)
 
-        verdict = judgement(prediction.law or Exponent(), prediction.status != "definite")
+        verdict = judgement(prediction.law or Exponent(), prediction.status != Status.DEFINITE)
         against = frozenset(c.theorem for c in quoted if judgement(c.law, True).verdict == "refuted")
         return Outcome(prediction, quoted, tuple(widths), tuple(samples), used, verdict, against)
 

@@ -51,7 +51,7 @@ def _check_definite(proof: Proof, patience: float) -> None:
     name, remedy = f"C^{{{D},{d}}}", f"leave {D},{d} out of proofs"
     if last.kind == "vanishing":
         raise OrderError(f"{name} vanishes identically and has no exponent to prove; {remedy}")
-    why = next((s.rule for s in proof.steps if "no limit" in s.rule), last.rule)
+    why = next((s.rule for s in proof.steps if s.undecided), last.rule)
     raise OrderError(
         f"the exponent of {name} cannot be proved at these data, only the upper bound n^{last.power}: {why}; {remedy}, "
         f"choose other points or data, or raise patience={patience:g} where time was short"

@@ -127,7 +127,8 @@ class _Writer:
             found = interpreter.limit(self.target)
         except UndecidedLimit as error:
             power = Fraction(sizes[self.target].power)
-            self._add("bound", f"norm calculus; no limit: {error}", NORMS, (1,), WHOLE, self.shown, power=power)
+            rule = f"norm calculus; no limit: {error}"
+            self._add("bound", rule, NORMS, (1,), WHOLE, self.shown, power=power, undecided=True)
             return self._concluded(power, "an upper bound")
         last = self._scalars(interpreter)
         if found.payload is not None:

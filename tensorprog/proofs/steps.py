@@ -60,6 +60,7 @@ class ProofStep:
     factor: Fraction = Fraction(1)
     parameters: tuple[str, ...] = ()
     status: str = ""
+    undecided: bool = False  # whether no limit could be taken, for the reason that the rule gives
     payload: int | None = field(default=None, repr=False)
 
     @property
