@@ -16,6 +16,16 @@ from tensorprog.readings.kinds import Functional, UnitDirection, parts
 from tensorprog.readings.patience import in_time
 from tensorprog.readings.sizes import ORDER_ONE
 
+DEEP = 60
+"""Judgments that wait for each other at a time, each of them a few frames of Python's stack."""
+
+
+class _Deeper(Exception):
+    """A judgment that is needed and lies deeper than one may recurse."""
+
+    def __init__(self, rule: Callable[..., Judgement | None], about: tuple[Any, ...]) -> None:
+        self.rule, self.about = rule, about
+
 
 class Calculus(Coefficients, ABC):
     """Bounds for coefficients of the nodes of one program along kinds of directions.
@@ -36,6 +46,8 @@ class Calculus(Coefficients, ABC):
     @cached_property
     def _found(self) -> dict[tuple[Any, ...], Judgement | None]:
         return {}
+
+    _depth = 0
 
     # -- the judgments
 
@@ -60,13 +72,33 @@ class Calculus(Coefficients, ABC):
         return self._memo(self._functional_rule, k, name, counts)
 
     def _memo(self, rule: Callable[..., Judgement | None], *about: Any) -> Judgement | None:
+        """The judgment, once for all. `DEEP` of them wait for each other; a deeper one is found first, then they."""
         key = (rule.__name__, *about)
-        if key not in self._found:
-            in_time(self._deadline)
-            name, counts = about[-2:]
-            moved = all(name in self._moved[i] for i, k in enumerate(counts) if k)
-            self._found[key] = rule(*about) if moved else None
+        if key in self._found:
+            return self._found[key]
+        if self._depth >= DEEP:
+            raise _Deeper(rule, about)
+        if self._depth:
+            self._judge(rule, about)
+        else:
+            pending = [(rule, about)]
+            while pending:
+                try:
+                    self._judge(*pending[-1])
+                    pending.pop()
+                except _Deeper as deeper:
+                    pending.append((deeper.rule, deeper.about))
         return self._found[key]
+
+    def _judge(self, rule: Callable[..., Judgement | None], about: tuple[Any, ...]) -> None:
+        in_time(self._deadline)
+        name, counts = about[-2:]
+        moved = all(name in self._moved[i] for i, k in enumerate(counts) if k)
+        self._depth += 1
+        try:
+            self._found[rule.__name__, *about] = rule(*about) if moved else None
+        finally:
+            self._depth -= 1
 
     @abstractmethod
     def _known_rule(self, name: str, counts: Counts) -> Judgement | None: ...

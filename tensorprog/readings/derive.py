@@ -12,9 +12,7 @@ them definite, whole or in the power of n (`limits.definite`).
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import partial
 from math import inf
@@ -151,17 +149,6 @@ def _order(program: Program, D: int, d: int, points: Sequence[int] | None) -> Or
     return order_of(program, D, d, None if points is None else points[: d + 1])
 
 
-@contextmanager
-def deep_recursion(nodes: int) -> Iterator[None]:
-    """Judgments recurse along the program; a deep network needs more frames than Python allows by default."""
-    before = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(before, 1000 + 40 * nodes))
-    try:
-        yield
-    finally:
-        sys.setrecursionlimit(before)
-
-
 class Analysis:
     """A program with the adjoints of some of its outputs, its sizes, and the kinds of its gradient directions.
 
@@ -175,11 +162,10 @@ class Analysis:
         for point in points:
             target = program.target(point)
             self.gradients[point] = gradient(self.builder, target, adjoints(self.builder, target))
-        with deep_recursion(len(self.builder.nodes)):
-            outputs = frozenset(output.node for output in program.outputs.values())
-            skip = outputs if symmetric else self.builder.nodes
-            improved = partial(_improved, self.builder.nodes, self.builder.types, skip, inf)
-            self.sizes = node_sizes(self.builder.nodes, self.builder.types, improved)
+        outputs = frozenset(output.node for output in program.outputs.values())
+        skip = outputs if symmetric else self.builder.nodes
+        improved = partial(_improved, self.builder.nodes, self.builder.types, skip, inf)
+        self.sizes = node_sizes(self.builder.nodes, self.builder.types, improved)
         self._assumed: dict[tuple[str, ...], tuple[Assumption, ...]] = {}
         targets = [program.target(point) for point in points]
         self.flip = odd_flip(self.builder.nodes, targets) if symmetric else None
@@ -198,10 +184,6 @@ class Analysis:
 
     def entry(self, order: Order, kappa: Fraction) -> Entry:
         """The decision for one order."""
-        with deep_recursion(len(self.builder.nodes)):
-            return self._entry(order, kappa)
-
-    def _entry(self, order: Order, kappa: Fraction) -> Entry:
         target = self.program.target(order.base)
         bound = self.calculus.scalar(target, self._counts(order, weighted=order.D))
         reasons = [] if bound is None else [bound]
@@ -314,8 +296,7 @@ def proved_sizes(program: Program, skip: Collection[str] = (), deadline: float =
     """
     check_gaussian(program)
     improved = partial(_improved, program.nodes, program.types, skip, deadline)
-    with deep_recursion(len(program.nodes)):
-        return node_sizes(program.nodes, program.types, improved, deadline)
+    return node_sizes(program.nodes, program.types, improved, deadline)
 
 
 def kinked(nodes: Mapping[str, Instruction], flipped: Collection[str], further: int = 0) -> bool:

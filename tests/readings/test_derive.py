@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
+from contextlib import contextmanager
 from fractions import Fraction
 from itertools import product
 
@@ -9,6 +12,7 @@ import pytest
 
 import tensorprog as tp
 from tensorprog.errors import ExpressionError, OrderError
+from tensorprog.readings import calculus
 from tensorprog.readings.sizes import UnboundedSize
 
 HALF = Fraction(1, 2)
@@ -216,3 +220,38 @@ def test_table_saves_and_shows(tmp_path):
     assert "n^-3/2 (log n)^3/2" in str(table)
     assert table._repr_html_().startswith("<pre>")
     assert r"$n^{-1} \log n$" in (folder / "table.tex").read_text()
+
+
+@contextmanager
+def little_stack(frames):
+    """No more than so many frames above this one."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack(0)) + frames)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
+
+
+@pytest.mark.parametrize("depth", [3, 60])
+def test_judgments_of_deep_networks_need_no_deep_stack(depth):
+    program = tp.trace(mlp, inputs=1, depth=depth)
+    with little_stack(600):
+        table = tp.derive(program, [(0, 2), (1, 1), (2, 1)], points=(0, 0, 0))
+    assert [e.exponent for e in table] == [-1, -HALF, -1]
+    assert table[2, 1].log_power == 1
+
+
+@pytest.mark.long
+def test_depth_1000():
+    before = sys.getrecursionlimit()
+    assert tp.derive(tp.trace(mlp, inputs=1, depth=1000), [(0, 2)], points=(0, 0, 0))[0, 2].exponent == -1
+    assert sys.getrecursionlimit() == before
+
+
+def test_judgments_that_wait_are_those_that_recurse(monkeypatch):
+    """Found from below or by recursion, judgments are the same."""
+    program = tp.trace(mlp, inputs=5, depth=5)
+    plain = tp.derive(program)
+    monkeypatch.setattr(calculus, "DEEP", 3)
+    assert tp.derive(program) == plain
