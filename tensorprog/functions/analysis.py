@@ -27,6 +27,7 @@ SATURATING = (sympy.erf, sympy.sin, sympy.cos, sympy.atan, tanh, sigmoid, Phi)
 MAX_TERMS = 500
 MANY = 10**6
 MAX_OPERATIONS = 40
+MAX_BALANCED = 2_000
 
 
 def growth(tree: sympy.Expr, symbols: Symbols, domain: Box = ()) -> tuple[Degree, ...]:
@@ -235,10 +236,12 @@ def parity(tree: sympy.Expr, symbols: Symbols, argument: int) -> int | None:
     known = np.isfinite(here) & np.isfinite(there)
     if not known.any():  # a domain on one side of 0 only
         return None
-    form = _balanced(tree)
     for sign in (1, -1):
         if not np.allclose(there[known], sign * here[known], rtol=1e-8, atol=1e-12):
             continue
+        if _balanced_size(tree) > MAX_BALANCED:
+            return None
+        form = _balanced(tree)
         if vanishes(form.xreplace({z: -z}) - sign * form):
             return sign
     return None
@@ -250,6 +253,16 @@ def _balanced(tree: sympy.Expr) -> sympy.Expr:
     tree = tree.replace(Phi, lambda u: (1 + sympy.erf(u / sympy.sqrt(2))) / 2)
     tree = tree.replace(softplus, lambda u: u / 2 + sympy.log(2 * sympy.cosh(u / 2)))
     return tree.replace(tanh, sympy.tanh)
+
+
+def _balanced_size(tree: sympy.Expr) -> int:
+    """How many nodes `_balanced` makes: softplus has its argument twice, so that nests of it grow as powers of two."""
+    known: dict[sympy.Expr, int] = {}
+    for node in sympy.postorder_traversal(tree):
+        if node not in known:
+            below = sum(known[part] for part in node.args)
+            known[node] = 1 + (2 * below if isinstance(node, softplus) else below)
+    return known[tree]
 
 
 def vanishes(tree: sympy.Expr) -> bool:

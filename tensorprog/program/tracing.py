@@ -15,13 +15,13 @@ from tensorprog.exponents import exact
 from tensorprog.functions import Function, power
 from tensorprog.program.builder import Builder
 from tensorprog.program.constants import NamedConstant
-from tensorprog.program.instructions import Instruction, Parameter
+from tensorprog.program.instructions import Instruction, Parameter, operands
 from tensorprog.program.outputs import Output
 from tensorprog.program.program import Program
 from tensorprog.program.types import ONE, Coefficient, Matrix, Scalar, Type, Vector
 
 MINUS = Coefficient(Fraction(-1))
-MOST_NODES = 30_000
+MOST_NODES, MOST_OPERANDS = 30_000, 100_000
 """Of a traced program: every reading takes a time at least in proportion."""
 
 
@@ -31,12 +31,14 @@ class Recorder(Builder):
     def __init__(self) -> None:
         super().__init__()
         self._symbols: dict[str, NamedConstant | None] = {}
+        self._operands = 0
 
     def _insert(self, name: str, instruction: Instruction, kind: Type | None = None) -> str:
-        if len(self.nodes) >= MOST_NODES:
+        self._operands += len(operands(instruction))
+        if len(self.nodes) >= MOST_NODES or self._operands > MOST_OPERANDS:
             raise ProgramError(
-                f"the program has more than {MOST_NODES} nodes, the last one {name!r}; use fewer layers, positions or "
-                "inputs"
+                f"the program has more than {MOST_NODES} nodes, or {MOST_OPERANDS} operands of them, the last one "
+                f"{name!r}; use fewer layers, positions or inputs"
             )
         return super()._insert(name, instruction, kind)
 
