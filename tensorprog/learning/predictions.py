@@ -11,22 +11,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from fractions import Fraction
-from typing import Any, Literal, assert_never
+from typing import Any
 
 from tensorprog.exponents import UNBOUNDED_LOG, Exponent
 from tensorprog.functions import softplus
 from tensorprog.learning.course import Course, Decay
-from tensorprog.learning.trees import LARGEST, Tree, trees
+from tensorprog.learning.decayed import QUANTITIES, Quantity, decayed, decays, law_of
+from tensorprog.learning.trees import LARGEST, Tree, orders, trees
 from tensorprog.passes.correlation import order_of
 from tensorprog.program import Apply, Program
 from tensorprog.readings import Entry, Status, Table
 from tensorprog.readings.derive import Analysis
 
-Quantity = Literal["deviation", "moved F", "moved gradient", "moved Hessian"]
-QUANTITIES: dict[Quantity, int] = {"deviation": 0, "moved F": 0, "moved gradient": 1, "moved Hessian": 2}
 ZERO = Fraction(0)
-WEIGHT_DECAY = "weight decay"  # as the reason of a prediction
+
+
+class Reason(StrEnum):
+    """What decides a prediction, where no correlation does."""
+
+    DECAY = "weight decay"
+    KINK = "the kink, crossed by a finite step"
+    GROWING = "terms grow with their order"
+    LINEAR = "the table has no order beyond the linear one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +43,8 @@ class Prediction:
 
     law: n^e (log n)^l, or None where the terms grow with their order and the expansion says nothing. reasons: what
     decides. status: "definite" where a definite correlation, or weight decay, keeps the quantity from being smaller,
-    for all learning rates, decays and targets but a set of measure zero, otherwise "upper bound".
+    for all learning rates, decays and targets but a set of measure zero, otherwise "upper bound", or "assumed bound"
+    where an entry of the table rests on an assumption, which is among the reasons.
 
     Two arguments make it definite. One step is a power series in η with the terms C^{0,d}·C′^d: those of the leading
     size cancel for finitely many η only. After s steps the terms of second order in η are combinations of C^{0,2} at
@@ -100,8 +109,12 @@ def predict(
     kinked: for kinked activations, the size of the second-order remainder (`kink`).
     course: batches, momentum and weight decay (`course`); by default all inputs of the table, neither of the others.
     """
+    needed = _needed(table, quantity, kinked)
+    if unknown := [f"C^{{{e.D},{e.d}}} has no bound" for e in needed if not e.has_bound]:
+        return Prediction(quantity, steps, rho, table.kappa, None, Status.UPPER_BOUND, tuple(unknown))
+    assumed = dict.fromkeys(str(a) for e in needed for a in e.assumptions)
     first = trees(table)
-    ntk = _law(table, 0, 1) or Exponent()
+    ntk = law_of(table, 0, 1) or Exponent()
     decay = None if course is None else course.decay
     if decay is not None and (share := decay.at(rho, table.kappa)) > 0:
         reason = f"weight decay multiplies the weights by a factor that grows like n^{share}"
@@ -130,13 +143,17 @@ def predict(
             law = max(x for x in (ntk.shift(last), law) if x is not None)
             reasons, status = ("C^{0,1}",), Status.UPPER_BOUND
     lasting = kinked is None and any(_keeps(tree, lowest, rho, law, course, steps) for tree in terms)
-    lasting = lasting or (decay is not None and _decays(decay, quantity, table, rho, law))
-    certain: Status = Status.DEFINITE if lasting else status if steps == 1 else Status.UPPER_BOUND
+    lasting = lasting or (decay is not None and decays(decay, quantity, table, rho, law))
+    certain = Status.DEFINITE if lasting else status if steps == 1 else Status.UPPER_BOUND
+    if assumed:
+        certain, reasons = Status.ASSUMED, (*reasons, *(f"assuming that {a}" for a in assumed))
     return Prediction(quantity, steps, rho, table.kappa, law, certain, reasons)
 
 
-def _law(table: Table, D: int, d: int) -> Exponent | None:
-    return next((e.law for e in table if (e.D, e.d) == (D, d)), None)
+def _needed(table: Table, quantity: Quantity, kinked: Exponent | None) -> list[Entry]:
+    """The entries of a table that a prediction rests on."""
+    wanted = {(0, 1)} if kinked is not None else {(0, 1), *orders(), *orders(QUANTITIES[quantity])}
+    return [e for e in table if (e.D, e.d) in wanted]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,14 +166,14 @@ class _Largest:
 def _largest(found: Sequence[Tree], q: Fraction, kinked: Exponent | None, course: Course | None) -> _Largest:
     """The largest of the trees; None where those of the most edges exceed all others."""
     if kinked is not None:
-        return _Largest(kinked.shift(2 * q), Status.UPPER_BOUND, ("the kink, crossed by a finite step",))
+        return _Largest(kinked.shift(2 * q), Status.UPPER_BOUND, (Reason.KINK,))
     if not found:
-        return _Largest(None, Status.UPPER_BOUND, ("the table has no order beyond the linear one",))
+        return _Largest(None, Status.UPPER_BOUND, (Reason.LINEAR,))
     sizes = [(tree.at(q), tree) for tree in found]
     law = max(size for size, _ in sizes)
     shorter = [size for size, tree in sizes if tree.edges < LARGEST]
     if q > 0 and (not shorter or law > max(shorter)):
-        return _Largest(None, Status.UPPER_BOUND, ("terms grow with their order",))
+        return _Largest(None, Status.UPPER_BOUND, (Reason.GROWING,))
     deciding = [tree for size, tree in sizes if size == law]
     definite = all(tree.is_one_correlation and _seen(tree.entries[0], course, 1) for tree in deciding)
     return _Largest(law, Status.DEFINITE if definite else Status.UPPER_BOUND, tuple(map(str, deciding)))
@@ -166,64 +183,21 @@ def _with_decay(
     found: _Largest, quantity: Quantity, table: Table, rho: Fraction, q: Fraction, decay: Decay | None
 ) -> _Largest:
     """The largest of trees and of the terms in which weight decay contracts slots with θ (`course`), at n^ρ η."""
-    if decay is None or (law := _decayed(quantity, table, rho, q, decay)) is None:
+    if decay is None or (law := decayed(quantity, table, rho, q, decay)) is None:
         return found
     if found.law is None and q > 0:
         return found
     if found.law is None or law > found.law:
-        return _Largest(law, Status.UPPER_BOUND, (WEIGHT_DECAY,))
+        return _Largest(law, Status.UPPER_BOUND, (Reason.DECAY,))
     if law == found.law:
-        return replace(found, status=Status.UPPER_BOUND, reasons=(*found.reasons, WEIGHT_DECAY))
+        return replace(found, status=Status.UPPER_BOUND, reasons=(*found.reasons, Reason.DECAY))
     return found
-
-
-def _decayed(quantity: Quantity, table: Table, rho: Fraction, q: Fraction, decay: Decay) -> Exponent | None:
-    """A bound of the largest term with a slot in θ; None where every derivative of the second order vanishes."""
-    share = decay.at(rho, table.kappa)
-    output = _law(table, 0, 0) or Exponent(-table.kappa)
-    kernel = _law(table, 0, 1) or Exponent()
-    second = next((e for e in table if (e.D, e.d) == (2, 0)), None)
-    if second is not None and second.has_bound and second.law is None and quantity != "moved F":
-        return None
-    match quantity:
-        case "deviation":
-            return max(output.shift(2 * share), kernel.shift(q + share))
-        case "moved F":
-            return output.shift(share)
-        case "moved gradient":
-            return Exponent(Fraction(kernel.power) / 2 + share, kernel.log / 2)
-        case "moved Hessian":
-            return None if second is None or second.law is None else second.law.shift(share)
-        case _:
-            assert_never(quantity)
-
-
-def _decays(decay: Decay, quantity: Quantity, table: Table, rho: Fraction, law: Exponent | None) -> bool:
-    """Whether weight decay alone keeps a quantity at this size: S has a limit that is not zero.
-
-    The gradient at x_i moves, along itself, by −η λ m S/‖∇F(x_i)‖ and what correlations bring, of lower order.
-    """
-    kernel = _law(table, 0, 1)
-    match quantity:
-        case "deviation":
-            return law is not None and law.log == 0 and law.power == decay.mixed(rho, table.kappa)
-        case "moved gradient":
-            if decay.stretched is None or kernel is None or law is None or law.log != 0 or kernel.log != 0:
-                return False
-            along = decay.stretched - Fraction(kernel.power) / 2
-            return law.power == along + rho + 2 * table.kappa and all(
-                tree.at(rho) < law for tree in trees(table, QUANTITIES[quantity])
-            )
-        case "moved F" | "moved Hessian":
-            return False
-        case _:
-            assert_never(quantity)
 
 
 def _seen(entry: Entry, course: Course | None, steps: int) -> bool:
     """Whether an entry is definite, and all gradients in it are of inputs that so many steps use."""
     used = course is None or all(course.uses(i, steps) for i in entry.points[1:])
-    return entry.status == Status.DEFINITE and used
+    return entry.status is Status.DEFINITE and used
 
 
 def _keeps(tree: Tree, lowest: int, rho: Fraction, law: Exponent | None, course: Course | None, steps: int) -> bool:
@@ -245,11 +219,13 @@ def largest_rho(table: Table, *, relative: bool = False, course: Course | None =
     """The ρ below which the deviation after one step vanishes as n → ∞, or vanishes against F_lin's own change.
 
     With weight decay that is at most the ρ at which a step takes a share of θ that does not vanish. None when no order
-    limits it.
+    limits it, or an order that might has no bound.
     """
+    if any(not e.has_bound for e in _needed(table, "deviation", None)):
+        return None
     found = [tree for tree in _reached(trees(table), 1) if tree.edges > relative]
     limits = [-Fraction(tree.size.power) / (tree.edges - relative) for tree in found]
-    if course is not None and course.decay is not None and _decayed("deviation", table, ZERO, ZERO, course.decay):
+    if course is not None and course.decay is not None and decayed("deviation", table, ZERO, ZERO, course.decay):
         limits.append(-course.decay.at(ZERO, table.kappa))
     return min(limits, default=None)
 

@@ -19,7 +19,8 @@ from numpy.typing import ArrayLike, NDArray
 from tensorprog.errors import TrainingError
 from tensorprog.exponents import Exponent
 from tensorprog.learning.course import Course, course_of
-from tensorprog.learning.predictions import Prediction, Quantity, kink, predict, rescaled, written
+from tensorprog.learning.decayed import Quantity
+from tensorprog.learning.predictions import Prediction, kink, predict, rescaled, written
 from tensorprog.limits.definite import derive
 from tensorprog.passes.learning import deviations, motions
 from tensorprog.passes.losses import loss_of
@@ -243,7 +244,7 @@ class Study:
         def judgement(law: Exponent, bound: bool) -> Verdict:
             return judge(used, chosen, law, bound=bound, margin=self.runs.margin, seed=self.runs.sampling.seed)
 
-        verdict = judgement(prediction.law or Exponent(), prediction.status != Status.DEFINITE)
+        verdict = judgement(prediction.law or Exponent(), prediction.status is not Status.DEFINITE)
         against = frozenset(c.theorem for c in quoted if judgement(c.law, True).verdict == "refuted")
         return Outcome(prediction, quoted, tuple(widths), tuple(samples), used, verdict, against)
 

@@ -59,22 +59,31 @@ class Tree:
 def trees(table: Table, legs: int = 0) -> list[Tree]:
     """The trees of a table beyond the linearised model, with `legs` free slots at the root, at most five vertices.
 
-    Terms that vanish identically are left out. Trees that need an order the table does not have are skipped: what a
-    table says about training is about its own orders.
+    Terms that vanish identically are left out. Trees that need an order the table does not have, or has no bound for,
+    are skipped: what a table says about training is about its own orders.
     """
     found: dict[tuple[tuple[Order, ...], int], Tree] = {}
     entries = {(e.D, e.d): e for e in table}
+    for path, edges in _all(legs):
+        chosen = [entries.get(order) for order in path]
+        if all(entry is not None and entry.law is not None for entry in chosen):
+            key = (min(path, path[::-1]), edges)
+            found.setdefault(key, Tree(tuple(e for e in chosen if e is not None), edges))
+    return list(found.values())
+
+
+def orders(legs: int = 0) -> set[Order]:
+    """The orders that trees are made of."""
+    return {order for path, _ in _all(legs) for order in path}
+
+
+def _all(legs: int) -> Iterator[tuple[tuple[Order, ...], int]]:
+    """Inner paths of at most LARGEST edges, leaves included, with their numbers of edges."""
     for length in range(1, LARGEST + 1):
         for leaves in product(range(LARGEST + 1), repeat=length):
             edges = length - 1 + sum(leaves)
-            if edges > LARGEST:
-                continue
-            for path in _paths(leaves, legs):
-                chosen = [entries.get(order) for order in path]
-                if all(entry is not None and entry.law is not None for entry in chosen):
-                    key = (min(path, path[::-1]), edges)
-                    found.setdefault(key, Tree(tuple(e for e in chosen if e is not None), edges))
-    return list(found.values())
+            if edges <= LARGEST:
+                yield from ((path, edges) for path in _paths(leaves, legs))
 
 
 def _paths(leaves: tuple[int, ...], legs: int) -> Iterator[tuple[Order, ...]]:

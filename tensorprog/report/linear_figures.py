@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from tensorprog.learning.features import SCALES
+from tensorprog.readings import Status
 from tensorprog.report.axes import decades, label_widths, width_label
 from tensorprog.report.figures import HIGH, INK, LINE, MEDIAN, STYLE, Array, as_svg, canvas
 from tensorprog.report.linear_words import slope, steps_of
@@ -149,7 +150,7 @@ def _line(
     for kind, run in itertools.groupby(kinds):
         end = start + len(list(run))
         if kind is not None:
-            dashes: Any = "-" if kind == "definite" else (0, (2.2, 1.2))
+            dashes: Any = "-" if kind is Status.DEFINITE else (0, (2.2, 1.2))
             axes.plot(places[start : end + 1], values[start : end + 1], color=color, linewidth=width, linestyle=dashes,
                       zorder=2)  # fmt: skip
             heights += values[start:end]

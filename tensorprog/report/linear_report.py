@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from tensorprog.errors import SamplingError
 from tensorprog.exponents import Exponent, exact
 from tensorprog.learning.course import Course
+from tensorprog.learning.decayed import Quantity
 from tensorprog.learning.features import SCALES, Cell, overall, within
-from tensorprog.learning.predictions import Prediction, Quantity, largest_rho, predict, rescaled
+from tensorprog.learning.predictions import Prediction, largest_rho, predict, rescaled
 from tensorprog.learning.study import Outcome
 from tensorprog.learning.threshold import Threshold
 from tensorprog.program import Program

@@ -23,7 +23,7 @@ def disagreement(report: Linearity) -> list[str]:
     found = []
     for D, d in grown.rests_on:
         entry = table[D, d]
-        shown = "" if entry.status == Status.DEFINITE else " is shown"
+        shown = "" if entry.status is Status.DEFINITE else " is shown"
         needed = -fixed.exponent * Fraction(entry.d, 2)
         found.append(
             f"{order(entry.D, entry.d)} has the exponent {minus(entry.exponent or 0)} ({entry.status}), while "
@@ -78,7 +78,7 @@ def against(outcome: Outcome, claim: Claim) -> bool:
 
 def refutes(outcome: Outcome, claim: Claim) -> bool:
     """Whether a definite derivation contradicts a claim."""
-    return outcome.prediction.status == Status.DEFINITE and stronger(outcome, claim)
+    return outcome.prediction.status is Status.DEFINITE and stronger(outcome, claim)
 
 
 def beyond(report: Linearity) -> str:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from tensorprog import notation
-from tensorprog.learning.predictions import WEIGHT_DECAY
+from tensorprog.learning.predictions import Reason
 from tensorprog.notation import PLAIN, Form
 from tensorprog.readings import Status
 from tensorprog.report.linear_theorems import refutes, stands
@@ -72,7 +72,7 @@ def predicted(prediction: Prediction, form: Form = PLAIN) -> str:
     if prediction.law is None:
         return UNDECIDED
     text = notation.law(prediction.law, form)
-    return text if prediction.status == Status.DEFINITE else f"O({text})"
+    return text if prediction.status is Status.DEFINITE else f"O({text})"
 
 
 def claimed(claim: Claim, form: Form = PLAIN) -> str:
@@ -125,7 +125,7 @@ def _linear(report: Linearity, p: Prediction) -> str:
     if p.law is None:
         return f"How far from linear that leaves the network {after} cannot be predicted: {', '.join(p.reasons)}."
     start = "So"
-    if WEIGHT_DECAY in p.reasons:
+    if Reason.DECAY in p.reasons:
         start = (
             "What decides here is not the table but weight decay: it takes a share of θ_0 away, which the linear model "
             "follows at first order only, so that"
@@ -135,12 +135,12 @@ def _linear(report: Linearity, p: Prediction) -> str:
             "What decides here is not the table but the kink of the activation: a step takes some preactivations "
             "across it, where no expansion holds, so that"
         )
-    word = "exactly of the size" if p.status == Status.DEFINITE else "predicted to be"
+    word = "exactly of the size" if p.status is Status.DEFINITE else "predicted to be"
     end = "it vanishes with the width"
     if not p.linear:
         end = (
             "it does not vanish: learning is not linear"
-            if p.status == Status.DEFINITE
+            if p.status is Status.DEFINITE
             else "nothing says that it vanishes"
         )
     return f"{start} {after} the distance |F − F_lin| is {word} {predicted(p)} ({p.status}): {end}."

@@ -84,8 +84,8 @@ def test_a_stopped_run_goes_on(run, place, monkeypatch):
     """The second call finds the samples of the first, and the folder then holds what an unbroken run gives."""
     command = f"{TASK} --rho -1/2 0 --seed 3"
     whole = learned(run, command)
-    study = sys.modules["tensorprog.learning.study"]
-    measure, calls = study.measure, []
+    sampling = sys.modules["tensorprog.scaling.sampling"]
+    measure, calls = sampling.measure, []
 
     def stopping(*arguments, **options):
         calls.append(options["store"])
@@ -93,10 +93,10 @@ def test_a_stopped_run_goes_on(run, place, monkeypatch):
             raise KeyboardInterrupt
         return measure(*arguments, **options)
 
-    monkeypatch.setattr(study, "measure", stopping)
+    monkeypatch.setattr(sampling, "measure", stopping)
     assert run(f"{command} --out results") == (130, "", "interrupted\n")
     assert [path.name for path in (place / "results").iterdir()] == ["samples.sqlite"]
-    monkeypatch.setattr(study, "measure", measure)
+    monkeypatch.setattr(sampling, "measure", measure)
     task = sys.modules["tensorprog.scaling.jobs"].Task
     compute = task.__call__
     done = []

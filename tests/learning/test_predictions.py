@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -12,6 +13,8 @@ from tensorprog.architectures import mlp, resnet
 from tensorprog.exponents import Exponent
 from tensorprog.learning.predictions import kink, largest_rho, predict, rescaled
 from tensorprog.learning.trees import trees
+from tensorprog.readings import Status
+from tensorprog.readings.assumptions import Assumption
 
 HALF, QUARTER = Fraction(1, 2), Fraction(1, 4)
 TABLE = tp.derive(tp.trace(mlp, inputs=5, depth=3))
@@ -109,3 +112,35 @@ def test_the_table_at_another_rate():
     table = rescaled(TABLE, -HALF)
     assert table[0, 2].law == Exponent(Fraction(-2)) and table[1, 1].exponent == -HALF - Fraction(3, 4)
     assert table.fixed.exponent == 2
+
+
+def changed(order, **fields):
+    """The table with one entry changed."""
+    return replace(TABLE, entries=tuple(replace(e, **fields) if (e.D, e.d) == order else e for e in TABLE))
+
+
+@pytest.mark.parametrize("status", [Status.REFUSED, Status.WITHDRAWN])
+@pytest.mark.parametrize("order", [(0, 1), (0, 3), (1, 1), (2, 0)], ids=str)
+def test_without_a_bound_there_is_no_prediction(order, status):
+    """What has no bound is not taken for what vanishes."""
+    table = changed(order, exponent=None, log_power=None, status=status)
+    found = predict(table, 2)
+    assert found.law is None and found.reasons == (f"C^{{{order[0]},{order[1]}}} has no bound",)
+    assert largest_rho(table) is None
+    vanishing = predict(changed(order, exponent=None, log_power=None, status=Status.DEFINITE), 2)
+    assert vanishing.law is not None
+    kinked = predict(table, 2, kinked=Exponent(-HALF))
+    assert (kinked.law is None) is (order == (0, 1))
+
+
+def test_orders_that_no_tree_needs_may_be_unknown():
+    assert predict(changed((2, 3), exponent=None, log_power=None, status=Status.REFUSED), 2).law == Exponent(
+        Fraction(-1)
+    )
+
+
+def test_a_prediction_says_what_it_assumes():
+    assumption = Assumption("m", Fraction(0), tp.power(-1), "s")
+    found = predict(changed((0, 4), status=Status.ASSUMED, assumptions=(assumption,)), 2)
+    assert found.status is Status.ASSUMED and found.reasons[-1] == f"assuming that {assumption}"
+    assert found.to_object()["status"] == "assumed bound"

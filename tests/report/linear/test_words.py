@@ -13,6 +13,7 @@ import tensorprog as tp
 from tensorprog.exponents import Exponent
 from tensorprog.learning.predictions import rescaled
 from tensorprog.learning.study import Claim
+from tensorprog.readings import Status
 from tensorprog.report import linear_theorems as theorems
 from tensorprog.report import linear_words as words
 from tensorprog.report.linear_page import page as written
@@ -64,10 +65,10 @@ def test_a_network_without_weak_correlations_is_told_as_such(report):
     changed = replace(report, tables={ZERO: lazy})
     assert words.answer(changed)[0].startswith("Fixed weak correlations are not shown, because of C^{0,3}")
     assert theorems.disagreement(changed) == []
-    lasting = replace(report.at().prediction, law=Exponent(), status="definite")
+    lasting = replace(report.at().prediction, law=Exponent(), status=Status.DEFINITE)
     text = words.answer(replace(report, outcomes=(replace(report.at(), prediction=lasting),)))
     assert text[1].endswith("is exactly of the size n^0 (definite): it does not vanish: learning is not linear.")
-    bound = replace(lasting, status="upper bound")
+    bound = replace(lasting, status=Status.UPPER_BOUND)
     text = words.answer(replace(report, outcomes=(replace(report.at(), prediction=bound),)))
     assert text[1].endswith("predicted to be O(n^0) (upper bound): nothing says that it vanishes.")
 
