@@ -25,6 +25,7 @@ from tensorprog.program import (
     Multiply,
     Parameter,
 )
+from tensorprog.readings.arena import Arena
 from tensorprog.readings.bulk import WHOLE, Bulk
 from tensorprog.readings.draws import Array
 from tensorprog.readings.operations import Blend, Gram, Operation, Total
@@ -50,10 +51,12 @@ def run(
     n: int,
     lengths: Mapping[str, int],
     bulk: Bulk | None = None,
+    arena: Arena | None = None,
 ) -> None:
     """Carry out the steps in place: `values` gains what they compute and loses what they release.
 
     `lengths` are the coordinates of vector constants, the only vectors without an operand. `bulk`: of fused programs.
+    arena: products are of, if of any; they are given back with the values that a step releases.
     """
     if bulk is not None:
         bulk.keep(list(values), values)
@@ -63,6 +66,8 @@ def run(
             vectors = [values[node.vector] for node in map(nodes.__getitem__, step.nodes) if isinstance(node, MatMul)]
             products = multiply_matrix(values[first.matrix], vectors, first.transpose, step.nodes)
             values.update(zip(step.nodes, products, strict=True))
+            if arena is not None:
+                arena.hold(dict(zip(step.nodes, products, strict=True)))
             if bulk is not None:
                 bulk.keep(step.nodes, values)
         else:
@@ -70,6 +75,8 @@ def run(
                 run_one(name, nodes[name], values, n, lengths.get(name), bulk)
         for name in step.release:
             values.pop(name, None)
+            if arena is not None:
+                arena.drop(name)
 
 
 def run_one(

@@ -120,12 +120,15 @@ def _part(
 
     def execute(values: MutableMapping[str, Value]) -> None:
         fused, arena = part.fusion, memory.arena
+        arena.reset()
         bulk = None if fused is None else Bulk(fused, 1, width, d0, dtype, arena.empty)
         run_stages(part.operations, program.types, part.planned, values, width, d0, team, arena, bulk)
 
     shared, length = sharing(part, width, len(samples), team.size, most)
     parts = cut(samples, length, shared)
-    return realise(part, data, width, parts, seed, dtype, matrices, team, execute if width >= LARGE else None)
+    if width < LARGE:
+        return realise(part, data, width, parts, seed, dtype, matrices, team)
+    return realise(part, data, width, parts, seed, dtype, matrices, team, execute, memory.arena)
 
 
 def products(program: Program) -> dict[str, Products]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping, Sequence
+from contextlib import nullcontext
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tensorprog.program import Constant, Parameter, Program
+from tensorprog.readings.arena import Arena
 from tensorprog.readings.bulk import Bulk
 from tensorprog.readings.draws import ENTRIES, Array, draw, entry_scale, shape, slot_scale, stream
 from tensorprog.readings.evaluate import Value, run
@@ -40,12 +42,13 @@ def realise(
     matrices: Matrices,
     team: Team,
     execute: Execute | None = None,
+    arena: Arena | None = None,
 ) -> Array:
     """Values of every program of `joint` at the samples of these batches, (programs, samples).
 
     An output's value as it is; for slots the spectral norm of the operator. Parts follow each other on the same drawn
     weights. Threads share the batches, unless `execute` is given, which computes `wanted` of the only part and may use
-    the team itself; by default it is node by node.
+    the team itself; by default it is node by node. arena: of the matrices' products.
     """
     d0 = data.shape[-1]
     inputs = [input_values(part.program, data, dtype) for part in joint.parts]
@@ -73,7 +76,7 @@ def realise(
                     assert isinstance(value, np.ndarray)
                     rows.append(np.broadcast_to(value, (len(batch),)))
                 else:
-                    rows.append(_operator_norm(part, index, values, width, d0, batch, seed))
+                    rows.append(_operator_norm(part, index, values, width, d0, batch, seed, arena))
         return np.stack(rows)
 
     if execute is None and team.size > 1 and len(batches) > 1:
@@ -109,7 +112,14 @@ def constant_lengths(program: Program, width: int, d0: int) -> dict[str, int]:
 
 
 def _operator_norm(
-    joint: Joint, index: int, values: dict[str, Value], width: int, d0: int, batch: range, seed: int
+    joint: Joint,
+    index: int,
+    values: dict[str, Value],
+    width: int,
+    d0: int,
+    batch: range,
+    seed: int,
+    arena: Arena | None,
 ) -> Array:
     program = joint.program
     found = []
@@ -131,8 +141,9 @@ def _operator_norm(
             name = free[part.slot.parameter]
             if name is not None:
                 local[name] = part.direction(flat[:, low:high])
-        run(program.nodes, steps, local, width, lengths)
-        images = [part.image(local) for part in found]
+        with nullcontext() if arena is None else arena.scope():
+            run(program.nodes, steps, local, width, lengths, None, arena)
+            images = [part.image(local) for part in found]
         return np.concatenate([np.broadcast_to(x, (len(flat), x.shape[1])) for x in images], axis=1)
 
     start = np.stack([stream(seed, width, i, "Lanczos start").standard_normal(bounds[-1]) for i in batch])

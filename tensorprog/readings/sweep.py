@@ -99,21 +99,28 @@ def run_stages(
     arena: Arena,
     bulk: Bulk | None = None,
 ) -> None:
-    """Carry out the stages in place, one sample: vectors are (1, N), scalars (1,). `bulk`: of fused programs."""
+    """Carry out the stages in place, one sample: vectors are (1, N), scalars (1,). `bulk`: of fused programs.
+
+    Stored vectors are of the arena, and given back with the values that a stage releases.
+    """
     if bulk is not None:
         bulk.keep(list(values), values)
     for stage in planned.stages:
         for (matrix, transpose), names in stage.products.items():
             vectors = [values[node.vector] for node in map(nodes.__getitem__, names) if isinstance(node, MatMul)]
-            values.update(zip(names, multiply_matrix(values[matrix], vectors, transpose, names), strict=True))
+            products = dict(zip(names, multiply_matrix(values[matrix], vectors, transpose, names), strict=True))
+            values.update(products)
             if bulk is not None:
                 bulk.keep(names, values)
+            arena.hold({x: found for x, found in products.items() if values[x] is found})
+            arena.give_back(products.values())  # where all were copied into families
         for name in stage.scalars:
             run_one(name, nodes[name], values, n, None, bulk)
         for width, names in stage.sweeps.items():
             _sweep(nodes, types, names, planned.stored, values, n, width.at(n, d0), team, arena, bulk)
         for name in stage.release:
             values.pop(name, None)
+            arena.drop(name)
 
 
 def _sweep(
@@ -134,13 +141,15 @@ def _sweep(
     outside = list(dict.fromkeys(x for name in names for x in reads(nodes[name]) if x not in inside))
     vectors = {x: values[x] for x in outside if isinstance(types[x], Vector)}
     scalars: dict[str, Value] = {x: values[x] for x in outside if isinstance(types[x], Scalar) and x in values}
-    kept = {}
+    kept: dict[str, Array] = {}
+    new: dict[str, Array] = {}
     for x in inside:
         row = None if bulk is None else bulk.row(x)
         if row is not None:
             kept[x] = row
         elif x in stored and isinstance(types[x], Vector):
-            kept[x] = arena.empty((1, length), dtype)
+            kept[x] = new[x] = arena.empty((1, length), dtype)
+    arena.hold(new)
     weights = {x: bulk.weights(node) for x in names if isinstance(node := nodes[x], Blend) and bulk is not None}
     bounds = [(a, min(a + BLOCK, length)) for a in range(0, length, BLOCK)]
     averages = {x: np.zeros(len(bounds)) for x in names if isinstance(nodes[x], Moment)}

@@ -7,6 +7,7 @@ import pytest
 from cases import CASES
 
 import tensorprog as tp
+from tensorprog.architectures import mlp
 from tensorprog.errors import ProgramError
 from tensorprog.readings import blockwise, exact, reading_of, sweep
 from tensorprog.readings.joint import Joint
@@ -54,7 +55,7 @@ def test_lists_change_nothing(case, method, width, monkeypatch):
 @pytest.mark.parametrize(("phi", "rounding"), [("erf", 0), ("relu", 1e-12)])
 def test_batches_change_nothing(phi, rounding, monkeypatch):
     """Iterations end sooner for some samples than for others; where vectors vanish in some only, to rounding."""
-    program = tp.trace(tp.architectures.mlp, inputs=3, phi=getattr(tp, phi))
+    program = tp.trace(mlp, inputs=3, phi=getattr(tp, phi))
     wanted = [tp.correlation(program, D, 1) for D in ((0, 1, 2) if phi == "erf" else (0, 1))]
     data = CASES[0].data(3)
     whole = tp.sample(wanted, data, 4, 30, 3, "exact")
