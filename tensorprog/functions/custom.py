@@ -18,11 +18,13 @@ import numpy as np
 import sympy
 
 from tensorprog.errors import ExpressionError
-from tensorprog.functions import analysis, trees
+from tensorprog.functions import analysis, switches, trees
 from tensorprog.functions.base import Array, Degree, Function, Interval, Order
 from tensorprog.functions.gaussian import erf, gelu
 from tensorprog.functions.grammar import build
+from tensorprog.functions.kinked import leaky_relu
 from tensorprog.functions.logistic import sigmoid, softplus, tanh
+from tensorprog.functions.piecewise import Piecewise
 from tensorprog.functions.polynomials import MAX_DEGREE, polynomial
 from tensorprog.functions.powers import power
 from tensorprog.functions.waves import cos, exp, sin
@@ -171,9 +173,31 @@ def _made(text: str) -> Function:
     if missing and used:
         absent = ", ".join(f"z{i}" for i in sorted(missing))
         raise ExpressionError(f"{text!r} does not depend on {absent}; number its arguments z0, z1, … without gaps")
+    if tree.has(switches.Switch):
+        return _kinked(text, tree, arity)
     if arity == 1:
         return _named(tree) or Expression(text, 1)
     return Expression(text, arity)
+
+
+def _kinked(text: str, tree: sympy.Expr, arity: int) -> Function:
+    """A function with abs, sign, heaviside, max or min in it."""
+    if arity != 1:
+        raise ExpressionError(
+            f"{text[:72]!r} has kinks and {arity} arguments; abs, sign, heaviside, max and min are for functions of "
+            "one: apply such a function to a vector of its own, and combine the results"
+        )
+    z = ARGUMENTS[0]
+    kinks, pieces = switches.pieces(tree, z)
+    if not kinks:
+        return expression(str(pieces[0]))
+    if kinks == (Fraction(0),) and pieces[1] == z:
+        slope = pieces[0] / z
+        if slope.is_Rational:
+            return leaky_relu(Fraction(int(slope.p), int(slope.q)))
+    result = Piecewise(text, kinks, pieces, z)
+    result.jumps(0)  # is bounded
+    return result
 
 
 def _named(tree: sympy.Expr) -> Function | None:

@@ -4,7 +4,7 @@ Python's own parser reads the text into a syntax tree (`ast.parse`, which runs n
 turns that tree into sympy. Everything else is refused, naming the offending part. Lengths, depths, powers and the
 size of numbers are limited, so that no short text costs much time or memory.
 
-Limits: no kinks (abs, max, relu), no exponent with a variable in it (write exp(z*log(2)) for 2**z).
+Limits: no exponent with a variable in it (write exp(z*log(2)) for 2**z).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from fractions import Fraction
 import sympy
 
 from tensorprog.errors import ExpressionError
-from tensorprog.functions import trees
+from tensorprog.functions import switches, trees
 
 MAX_LENGTH = 10_000
 MAX_DEPTH = 60
@@ -48,6 +48,9 @@ FUNCTIONS: Mapping[str, Callable[[sympy.Expr], sympy.Expr]] = {
     "cosh": sympy.cosh,
     "atan": sympy.atan,
     "sqrt": sympy.sqrt,
+    "abs": switches.Abs,
+    "sign": switches.Sign,
+    "heaviside": switches.Heaviside,
 }
 EXPLOSIVE = frozenset({"exp", "sinh", "cosh"})
 OUTSIDE = (sympy.I, sympy.zoo, sympy.oo, sympy.nan, sympy.Abs, sympy.sign, sympy.re, sympy.im, sympy.arg)
@@ -57,7 +60,8 @@ def parse_expression(text: str, names: Mapping[str, sympy.Symbol]) -> sympy.Expr
     """The expression a text denotes, over the symbols in `names`; decimals are exact rationals.
 
     Accepted: numbers, names, pi, E, + - * / **, parentheses, and the functions erf, tanh, sigmoid, softplus, gelu,
-    Phi, exp, log, sin, cos, sinh, cosh, atan, sqrt. Raises ExpressionError for anything else.
+    Phi, exp, log, sin, cos, sinh, cosh, atan, sqrt, abs, sign, heaviside, max, min.
+    Raises ExpressionError for anything else.
 
     >>> parse_expression("3*n/2 + 0.1", {"n": sympy.Symbol("n")})
     3*n/2 + 1/10
@@ -118,7 +122,9 @@ class _Reader:
         if not trees.smaller_than(MAX_SIZE, result):
             raise self.error(node, f"has more than {MAX_SIZE} terms when it is written out; use a simpler expression")
         if result.has(*OUTSIDE):
-            raise self.error(node, "is not a smooth real number; avoid division by 0, √ or log of negatives, and kinks")
+            raise self.error(
+                node, "is not a real number; avoid division by 0, √ or log of negatives, and write abs(z) for √(z²)"
+            )
         if not real:
             raise self.error(node, "is not a real number")
         if result.is_Rational and max(int(result.p).bit_length(), int(result.q).bit_length()) > MAX_BITS:
@@ -147,10 +153,19 @@ class _Reader:
                 return self._power(node, self.read(base, depth), self.read(exponent, depth))
             case ast.Call(func=ast.Name(id=name), args=[argument], keywords=[]) if name in FUNCTIONS:
                 return self._call(node, name, self.read(argument, depth))
+            case ast.Call(func=ast.Name(id="max" | "min" as name), args=[first, *others], keywords=[]) if others:
+                result = self.read(first, depth)
+                for other in others:
+                    result = switches.NAMES[name](result, self.read(other, depth))
+                return result
+            case ast.Call(func=ast.Name(id="max" | "min" as name)):
+                raise self.error(node, f"calls {name}, which takes two arguments or more")
             case ast.Call(func=ast.Name(id=name)) if name in FUNCTIONS:
                 raise self.error(node, f"calls {name}, which takes one argument")
             case ast.Call(func=function):
-                raise self.error(function, f"is no function known here; known are {', '.join(FUNCTIONS)}")
+                raise self.error(
+                    function, f"is no function known here; known are {', '.join([*FUNCTIONS, 'max', 'min'])}"
+                )
             case _:
                 raise self.error(node, "is not arithmetic; only + - * / **, numbers, names and functions are read")
 

@@ -16,6 +16,7 @@ import numpy as np
 from tensorprog.errors import ExpressionError
 from tensorprog.functions.base import Array
 from tensorprog.functions.custom import Expression
+from tensorprog.functions.piecewise import Piecewise
 from tensorprog.limits.adaptive import adaptive
 from tensorprog.limits.expansion import LARGEST, expanded, series_of
 from tensorprog.limits.factors import Factor, kinks
@@ -164,7 +165,10 @@ class _Rules:
 
     def meshes(self) -> list[Mesh | None]:
         """Of factors that may be steep: the functions of the catalogue are not."""
-        return [mesh(f, order) if isinstance(f, Expression) and f.arity == 1 else None for f, order, _ in self.factors]
+        return [
+            mesh(f, order) if isinstance(f, Expression | Piecewise) and f.arity == 1 else None
+            for f, order, _ in self.factors
+        ]
 
     def steep(self) -> list[float]:
         """By coordinate, the inverse of the shortest scale of its factors, 1 for those of the catalogue."""

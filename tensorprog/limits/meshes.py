@@ -20,6 +20,7 @@ import sympy
 from tensorprog.functions import Function
 from tensorprog.functions.base import Array, Order
 from tensorprog.functions.custom import Expression
+from tensorprog.functions.piecewise import Piecewise
 from tensorprog.functions.trees import evaluate_tree
 
 NODES = 16
@@ -59,7 +60,9 @@ def mesh(function: Function, order: Order) -> Mesh:
     kinks = np.array([float(b) for b in function.kinks])
     if function.smoothness is not None and not kinks.size:
         kinks = np.zeros(1)
-    special = [*kinks, *(_turns(function.tree) if isinstance(function, Expression) else ())]
+    inner = function.pieces if isinstance(function, Piecewise) else ()
+    inner = (function.tree,) if isinstance(function, Expression) else inner
+    special = [*kinks, *(x for tree in inner for x in _turns(tree))]
     ends, reach = _halved(function, order, np.unique([*UNKNOWN, *special]))
     core = ends[np.abs(ends) <= CORE]
     condition = float((np.abs(core[1:]) / np.diff(core)).max())
