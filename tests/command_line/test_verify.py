@@ -61,7 +61,8 @@ def test_verify_takes_a_range_of_widths_repeated_points_and_digits(run):
     assert found["run"]["data_shape"] == [10, 64]
     quick = f"verify mlp -o depth=1 --inputs x.npy {QUICK}"
     assert correlations(run, f"{quick} --orders 0,4 --points 0 0 0 0 0")[0][0, 4]["points"] == [0] * 5
-    assert correlations(run, f"{quick} --orders 0,1 --margin 50")[0][0, 1]["verdict"] == "confirmed"
+    enough = quick.replace("--samples 5", "--samples 20")
+    assert correlations(run, f"{enough} --orders 0,1 --margin 50")[0][0, 1]["verdict"] == "confirmed"
     assert correlations(run, f"{quick} --orders 2,0 --operator-samples 4")[0][2, 0]["samples"] == [4] * 3
 
 
@@ -100,3 +101,18 @@ def test_exit_code_1_when_the_derivation_is_wrong(run, place, monkeypatch, expon
     assert (code, err) == (1, "")
     VALID.validate(strict(out))
     assert strict(out)["correlations"][0]["verdict"] == "refuted"
+
+
+ROUNDING_NET = """
+import tensorprog as tp
+def net(x):
+    h = tp.tanh(tp.linear("U", x))
+    return tp.mean(h * (tp.linear("W", h) - tp.linear("W", h, transpose=True)))
+"""
+
+
+def test_rounding_errors_get_no_verdict_and_exit_code_0(run, tmp_path):
+    (tmp_path / "cancelling.py").write_text(ROUNDING_NET)
+    entries, _ = correlations(run, f"verify {tmp_path}/cancelling.py:net --inputs x.npy {QUICK} --orders 0,0")
+    assert (entries[0, 0]["verdict"], entries[0, 0]["slope"], entries[0, 0]["tight"]) == ("inconclusive", None, None)
+    assert "0 to rounding" in entries[0, 0]["advice"]
