@@ -153,14 +153,54 @@ class Evaluation:
         factors = [builder.factor(factor) for factor in node.factors]
         entries = [self._given(x) for x in node.covariance]
         means = [self._given(x) for x in (*node.mean, *builder.constants)]
-        inputs = [*with_variances(entries), *means]
+        entries = with_variances(entries)
+        cores = [self._core(x) for x in (*node.covariance, *node.mean, *builder.constants)]
+        whole = self._averaged(factors, size, entries, means, cores, memory)
+        if size == 2 == len(means) and self.followed:
+            return self._where_equal(whole, factors, entries, means)
+        return whole
+
+    def _averaged(
+        self,
+        factors: list[Any],
+        size: int,
+        entries: Sequence[Estimate],
+        means: Sequence[Estimate],
+        cores: Sequence[tuple[float, int]],
+        memory: Memory,
+    ) -> Estimate:
+        inputs = [*entries, *means]
         found = self._average(factors, size, [p.value for p in inputs], len(entries), memory)
         value, error = plain(found.value), plain(found.rounding)
         if self.followed:
-            cores = [self._core(x) for x in (*node.covariance, *node.mean, *builder.constants)]
             error = error + self._moved(found, factors, size, inputs, cores, len(entries))
         method = max([METHODS.index(found.method), *(p.method for p in inputs)])
         return Estimate(value, error, method, found.deviations)
+
+    def _where_equal(
+        self, whole: Estimate, factors: list[Any], entries: Sequence[Estimate], means: Sequence[Estimate]
+    ) -> Estimate:
+        """An average over two Gaussians; over one where they are equal to the last bit, as they move together."""
+        numbers = [np.asarray(p.value) for p in (*entries, *means)]
+        one, both, other, mean, centre = numbers
+        same = (one == both) & (both == other) & (mean == centre)
+        if not same.any() or whole.deviations is not None:
+            return whole
+        shape = np.broadcast_shapes(same.shape, np.shape(whole.value))
+        same = np.broadcast_to(same, shape)
+
+        def part(*parts: Estimate) -> Estimate:
+            values, errors = (
+                [np.broadcast_to(x, shape)[same] for x in y]
+                for y in zip(*((p.value, p.whole_error) for p in parts), strict=True)
+            )
+            return Estimate(values[0], reduce(np.maximum, errors), max(p.method for p in parts))
+
+        merged = [(function, order, (0,) * len(places)) for function, order, places in factors]
+        found = self._averaged(merged, 1, [part(*entries)], [part(*means)], [(1.0, 0), (1.0, 1)], {})
+        value, error = (np.array(np.broadcast_to(x, shape)) for x in (whole.value, whole.error))
+        value[same], error[same] = found.value, found.error
+        return Estimate(plain(value), plain(error), max(whole.method, found.method))
 
     def _core(self, value: Value) -> tuple[float, int]:
         """A node as ± another, which it moves with; 0 is none."""

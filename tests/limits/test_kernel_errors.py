@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tensorprog as tp
-from tensorprog.architectures import layernorm_mlp, mlp, resnet, transposed
+from tensorprog.architectures import conv, layernorm_mlp, mlp, resnet, transposed
 from tensorprog.errors import PrecisionError, ProgramError
 from tensorprog.limits.gaussian import UndecidedLimit
 from tensorprog.limits.routes import multiples
@@ -142,6 +142,25 @@ def test_multiples_of_rows_are_recognised(slope, factor):
     exact = abs(factor) * tp.kernel(program, x, np.sign(factor) * x)
     np.testing.assert_allclose(found, exact, rtol=1e-13)
     assert error.max() < 1e-12
+
+
+@pytest.mark.parametrize("depth", [2, 3])
+def test_equal_positions_are_as_good_as_others(depth):
+    """Sequences of few tokens, so that positions of different inputs are equal: no root of a rounding."""
+    tokens = np.random.default_rng(3).standard_normal((4, 5))
+    rows = tokens[[[0, 1, 2], [1, 1, 3], [0, 2, 2], [3, 0, 1]]]
+    program = tp.trace(conv, inputs=1, positions=3, depth=depth, phi=tp.relu)
+    found, error = tp.kernel(program, rows, errors=True)
+    assert (error <= 1e-12 * np.sqrt(np.outer(found.diagonal(), found.diagonal()))).all()
+
+
+@pytest.mark.parametrize("phi", [tp.relu, tp.erf], ids=str)
+def test_limits_of_equal_rows_are_those_of_one(phi):
+    one, two = (
+        tp.limit(tp.correlation(tp.trace(mlp, inputs=2, depth=5, phi=phi), 0, 1, points), DATA[[0, 0]])
+        for points in ((0, 0), (0, 1))
+    )
+    assert two.value == pytest.approx(one.value, rel=1e-13) and two.error < 1e-12 * two.value
 
 
 def test_multiples_are_found_among_other_rows():
