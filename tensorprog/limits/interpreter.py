@@ -12,17 +12,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 from math import inf
-from typing import TypeVar
+from typing import TypeVar, assert_never
 
 from tensorprog.exponents import HALF, Exponent
 from tensorprog.limits.gaussian import Argument, Poly, ScalarArgument, Space, UndecidedLimit, VectorArgument
 from tensorprog.limits.known import Known
+from tensorprog.limits.masses import jumping
 from tensorprog.limits.scalars import Equations, Value
 from tensorprog.limits.terms import Bound, Term, largest, leading, product, times, total
 from tensorprog.limits.weights import Weights
 from tensorprog.program import (
     Apply,
     Constant,
+    Free,
+    Input,
     Instruction,
     LinComb,
     MatMul,
@@ -108,15 +111,18 @@ class Interpreter:
                 found, rests = list[Argument](), list[Bound | None]()
                 for x in args:
                     argument, rest = self._argument(name, x)
-                    _no_jump(name, node, argument == ScalarArgument(None) and rest is not None)
+                    if isinstance(argument, ScalarArgument) and rest is not None:
+                        self._no_jump(name, node, argument.value)
                     found.append(argument)
                     rests.append(rest)
                 rest = largest(rests)
                 if rest is not None and rest >= (ZERO, 1):
                     return Term(ZERO, None, (ZERO, 1))
                 return leading(ZERO, self.space.apply(function, order, tuple(found)) or None, rest)
+            case Input() | Free() | Moment():
+                raise UndecidedLimit(f"the vector {name!r} has no limit: {node}")
             case _:
-                raise UndecidedLimit(f"the node {name!r} has no limit: {node}")
+                assert_never(node)
 
     def _scalar(self, name: str, node: Instruction) -> ScalarTerm:
         match node:
@@ -136,8 +142,10 @@ class Interpreter:
                 return self._function(name, node)
             case Moment(args):
                 return self._moment(args)
+            case Input() | Free() | MatMul():
+                raise UndecidedLimit(f"the scalar {name!r} has no limit: {node}")
             case _:
-                raise UndecidedLimit(f"the node {name!r} has no limit: {node}")
+                assert_never(node)
 
     def _moment(self, args: tuple[str, ...]) -> ScalarTerm:
         if all(x in self.data for x in args):
@@ -157,7 +165,8 @@ class Interpreter:
         if not node.function.regular and None in values:
             raise UndecidedLimit(f"{node.function.spec} at {name!r} is singular where its argument vanishes")
         for x, value in zip(node.args, values, strict=True):
-            _no_jump(name, node, value is None and _lower(self.scalars[x]) is not None)
+            if _lower(self.scalars[x]) is not None:
+                self._no_jump(name, node, value)
         found = self.equations.apply(node.function, node.order, values)
         return Term(ZERO, found, None if found is not None else (ZERO, 0))
 
@@ -165,7 +174,8 @@ class Interpreter:
 
     def _product(self, matrix: str, vector: str, transpose: bool) -> VectorTerm:
         parameter, kind = self.program.nodes[matrix], self.program.types[matrix]
-        assert isinstance(parameter, Parameter) and isinstance(kind, Matrix)
+        if not isinstance(parameter, Parameter) or not isinstance(kind, Matrix):
+            raise UndecidedLimit(f"{matrix!r} is no matrix of parameters, so its product with {vector!r} has no limit")
         if vector in self.data:
             return Term(-parameter.a, self.space.variable(self.weights.product(matrix, vector, transpose)), None)
         if not (kind.cols.growing and kind.rows.growing):
@@ -176,9 +186,8 @@ class Interpreter:
             return shifted
         terms: list[tuple[Value, Poly]] = []
         for gaussian, other, scale in self.weights.opposite(matrix, transpose):
-            y = self.vectors[other].payload
+            y = self._payload(other)
             slope = self.space.expectation(self.space.derivative(x.payload, gaussian))
-            assert y is not None
             terms.append((self.equations.multiply(scale, slope), y))
         terms.append((self.equations.one, self.space.variable(self.weights.product(matrix, vector, transpose))))
         return leading(shifted.power, self.space.combined(terms), shifted.rest)
@@ -187,9 +196,14 @@ class Interpreter:
         """lim of the average of the product of two vectors, powers of n left out."""
         if one in self.data:
             return self.data.gram((one, other))
-        x, y = self.vectors[one].payload, self.vectors[other].payload
-        assert x is not None and y is not None
-        return self.space.product_expectation(x, y)
+        return self.space.product_expectation(self._payload(one), self._payload(other))
+
+    def _payload(self, name: str) -> Poly:
+        """The limit of a vector that a matrix was multiplied with."""
+        found = self.vectors[name].payload
+        if found is None:
+            raise UndecidedLimit(f"{name!r} was multiplied by a matrix, but only a bound on it is known")
+        return found
 
     # -- leading parts
 
@@ -218,6 +232,20 @@ class Interpreter:
             raise UndecidedLimit(f"{name!r}, an argument at {node!r}, has no limit that this calculus can take")
         return term.payload if term.power == 0 else None
 
+    def _no_jump(self, name: str, node: Apply, value: Value) -> None:
+        """Refuse a derivative that jumps at the number which its argument tends to without being it."""
+        function, at = node.function, self.space.number_of(value)
+        if at is None or function.smoothness is None:
+            return
+        if function.arity == 1:
+            met = any((places := jumping(function, (j,))) is None or at in places for j in range(node.order[0] + 1))
+        else:
+            met = sum(node.order) >= function.smoothness - 1
+        if met:
+            raise UndecidedLimit(
+                f"{function.spec} differentiated at {name!r} meets its kink: its argument tends to {at}"
+            )
+
     def _sum(self, polys: list[Poly]) -> Poly | None:
         return self.space.combined([(self.equations.one, poly) for poly in polys]) or None
 
@@ -236,10 +264,3 @@ class Interpreter:
 def _lower(term: Term[T]) -> Bound | None:
     """What of an argument of power 0 is not in its limit."""
     return term.rest if term.payload is None or term.power == 0 else term.size
-
-
-def _no_jump(name: str, node: Apply, vanishing: bool) -> None:
-    """Refuse a derivative that jumps at a kink, where its argument tends to 0 without being 0."""
-    smoothness = node.function.smoothness
-    if vanishing and smoothness is not None and sum(node.order) >= smoothness - 1:
-        raise UndecidedLimit(f"{node.function.spec} differentiated at {name!r} meets its kink: its argument tends to 0")

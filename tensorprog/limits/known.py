@@ -54,16 +54,22 @@ class Known:
 
     def _split(self, name: str) -> tuple[Value, str]:
         """A data vector as scalar · data vector, for a multiple by named constants."""
-        node = self.program.nodes[name]
-        if isinstance(node, Multiply):
-            vectors = [x for x in node.args if x in self]
-            constants = [x for x in map(self.program.nodes.__getitem__, node.args) if isinstance(x, Constant)]
-            if len(vectors) == 1 and any(x.name for x in constants):
-                scale, core = self._split(vectors[0])
-                return self.equations.multiply(scale, *map(self.constant, constants)), core
-        elif isinstance(node, LinComb) and len(node.terms) == 1:
-            ((coefficient, inner),) = node.terms
-            scale, core = self._split(inner)
-            if core != inner:
-                return self.equations.scaled(coefficient.value, scale), core
-        return self.equations.one, name
+        scales, multiple, left = list[Value](), Fraction(1), name
+        core, kept = name, (list[Value](), Fraction(1))
+        while True:
+            node = self.program.nodes[left]
+            constants = list[Constant]()
+            if isinstance(node, Multiply):
+                vectors = [x for x in node.args if x in self]
+                constants = [x for x in map(self.program.nodes.__getitem__, node.args) if isinstance(x, Constant)]
+                if len(vectors) != 1 or not any(x.name for x in constants):
+                    break
+                left = vectors[0]
+                scales += map(self.constant, constants)
+                core, kept = left, (list(scales), multiple)
+            elif isinstance(node, LinComb) and len(node.terms) == 1:
+                ((coefficient, left),) = node.terms
+                multiple *= coefficient.value
+            else:
+                break
+        return self.equations.scaled(kept[1], self.equations.multiply(*kept[0])), core

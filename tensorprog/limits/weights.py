@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 
-from tensorprog.limits.gaussian import Space
+from tensorprog.limits.gaussian import Space, UndecidedLimit
 from tensorprog.limits.scalars import Value
 from tensorprog.program import Matrix, Parameter, Program
 
@@ -71,7 +71,8 @@ class Weights:
 
     def _node(self, name: str) -> Parameter:
         node = self.program.nodes[name]
-        assert isinstance(node, Parameter)
+        if not isinstance(node, Parameter):
+            raise UndecidedLimit(f"{name!r} is no parameter, so it has no Gaussian: {node}")
         return node
 
     def _base(self, name: str) -> str:
@@ -87,7 +88,8 @@ class Weights:
     def _scale(self, matrix: str, transpose: bool) -> Value:
         """σ² times the width of what is multiplied over the fan-in of W."""
         kind = self.program.types[matrix]
-        assert isinstance(kind, Matrix)
+        if not isinstance(kind, Matrix):
+            raise UndecidedLimit(f"{matrix!r} is no matrix but {kind}")
         width = kind.rows if transpose else kind.cols
         ratio = width.ratio / kind.cols.ratio if kind.cols.growing else Fraction(1)
         return self.equations.scaled(ratio, self._variance(matrix))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import assert_never
 
 import sympy
@@ -140,9 +141,8 @@ def _factor(factor: Factor, z: list[sympy.Symbol], steps: list[sympy.Expr], name
     return _derivative(factor.function.sympy, factor.order, arguments)
 
 
-def _derivative(function: object, order: tuple[int, ...], arguments: list[sympy.Expr]) -> sympy.Expr:
+def _derivative(function: Callable[..., sympy.Expr], order: tuple[int, ...], arguments: list[sympy.Expr]) -> sympy.Expr:
     """∂^order of a function of symbols, at these arguments."""
-    assert callable(function)
     variables = [sympy.Dummy(f"x{i}", real=True) for i in range(len(order))]
     tree = function(*variables)
     for variable, k in zip(variables, order, strict=True):
