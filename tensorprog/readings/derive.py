@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from tensorprog.errors import ExpressionError, OrderError, ProgramError
 from tensorprog.exponents import Exponent, exact
+from tensorprog.passes import correlation
 from tensorprog.passes.correlation import MAX_D, Order, order_of
 from tensorprog.passes.gradient import Gradient, adjoints, gradient
 from tensorprog.program import (
@@ -35,6 +36,7 @@ from tensorprog.program import (
     Preset,
     Program,
     Scalar,
+    Vector,
     ancestors,
     operands,
 )
@@ -46,11 +48,14 @@ from tensorprog.readings.judgement import Counts, Judgement, largest
 from tensorprog.readings.kinds import Functional, Kind, KnownDirection, UnitDirection, less, parts
 from tensorprog.readings.norms import NormCalculus
 from tensorprog.readings.sizes import UnboundedSize, node_sizes
+from tensorprog.readings.spread import spread
 from tensorprog.readings.symmetry import odd_flip, parities
 from tensorprog.readings.table import Table
 
 MAX_d = 4
 MAX_TOTAL = 5
+MAX_NODES = 400
+"""Of a correlation's program that is written out."""
 BAR = "{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
 Scales = Preset | ABC | Mapping[str, object] | None
 
@@ -166,6 +171,7 @@ class Analysis:
         skip = outputs if symmetric else self.builder.nodes
         improved = partial(_improved, self.builder.nodes, self.builder.types, skip, inf)
         self.sizes = node_sizes(self.builder.nodes, self.builder.types, improved)
+        self.linear = not any(map(self._bends, program.nodes))
         self._assumed: dict[tuple[str, ...], tuple[Assumption, ...]] = {}
         targets = [program.target(point) for point in points]
         self.flip = odd_flip(self.builder.nodes, targets) if symmetric else None
@@ -193,11 +199,29 @@ class Analysis:
             jumps = kinked(self.program.nodes, flips, order.d)
             if flips and not jumps and (fluctuation := self._fluctuation(order)) is not None:
                 reasons.append(fluctuation)
+        written = self._written_out(order) if bound is not None and self.linear else None
+        reasons += [] if written is None else [written]
         best = min(reasons, key=lambda j: j.bound) if reasons else None
         shift = kappa * (order.D + order.d - 1)
         labels = tuple(kind.label for kind in self.calculus.kinds)
-        decisive = flips if best is not bound else frozenset()
+        decisive = flips if best is not bound and best is not written else frozenset()
         return Entry.from_judgement(order, best, shift, labels, decisive, self.assumptions(order))
+
+    def _written_out(self, order: Order) -> Judgement | None:
+        """The size of the program of C^{0,d}, or of ‖C^{1,d}‖², where scalars that a flip makes odd are small.
+
+        It is sharp where derivatives are products of such scalars, as all of a net without nonlinearity are.
+        """
+        if order.D == 2:
+            return None
+        whole = correlation(self.program, order.D, order.d, order.points)
+        if len(whole.nodes) > MAX_NODES:
+            return None
+        written = spread(whole)
+        size, share = proved_sizes(written)[written.end], Fraction(1, 1 + order.D)
+        rule = "the program written out: averages that a sign flip makes odd, by Poincaré"
+        bound = Exponent(size.power * share, size.log * share if size.log != inf else inf)
+        return Judgement(bound, rule, self.program.target(order.base), self._counts(order, weighted=order.D))
 
     def assumptions(self, order: Order) -> tuple[Assumption, ...]:
         """What the bounds of correlations at these points assume."""
@@ -206,6 +230,15 @@ class Analysis:
             wanted = ancestors(self.program.nodes, targets)
             self._assumed[targets] = assumptions(self.program.nodes, self.program.types, self.sizes, wanted)
         return self._assumed[targets]
+
+    def _bends(self, name: str) -> bool:
+        """Whether a node is a function of vectors with a second derivative, or a kink."""
+        node = self.program.nodes[name]
+        if not isinstance(node, Apply) or not isinstance(self.program.types[name], Vector):
+            return False
+        pairs = [(i, j) for i in range(len(node.args)) for j in range(i + 1)]
+        seconds = [tuple(k + (a == i) + (a == j) for a, k in enumerate(node.order)) for i, j in pairs]
+        return node.function.smoothness is not None or not all(map(node.function.is_zero, seconds))
 
     def _counts(self, order: Order, weighted: int = 0, plain: int = 0) -> Counts:
         counts = [0] * len(self.calculus.kinds)
