@@ -260,6 +260,12 @@ def lost(width: int) -> float:
 def check_task(program: Program, data: ArrayLike, targets: ArrayLike) -> Array:
     """Data for every traced input, and targets for at least one and not all of more than them."""
     array = check_data(program, data)
+    components = sorted({output.component or 0 for output in program.outputs.values()})
+    if len(components) > 1:
+        raise TrainingError(
+            f"the network has {len(components)} outputs, and correlations are those of one; give one of them, as in "
+            "program.restricted(['F0.0', 'F1.0', …]), or train all of them with tp.deviation"
+        )
     if len(array) < len(program.outputs):
         raise TrainingError(f"{len(program.outputs)} inputs are traced, the data have {len(array)}; give one row each")
     if len(np.asarray(targets)) > len(program.outputs):

@@ -31,6 +31,8 @@ Array = NDArray[np.float64]
 class Threshold:
     """`eigenvalue`: the largest one of Θ/|B|, the limit kernel on any of the batches; None where it cannot be taken.
 
+    error: of the eigenvalue, at most the Frobenius norm of those of the kernel's entries (Weyl).
+
     rate: 2(1 + μ)/(eigenvalue + λ), for momentum μ and weight decay λ; below it every step contracts the linear model,
     above it the leading direction of one batch grows at each of its steps, whatever the width. None where no such rate
     is known, for the `reason`.
@@ -40,6 +42,7 @@ class Threshold:
     reason: str = ""
     momentum: float = 0.0
     decay: float = 0.0
+    error: float = 0.0
 
     @property
     def rate(self) -> float | None:
@@ -53,18 +56,15 @@ def threshold(program: Program, data: ArrayLike, recipe: Recipe) -> Threshold:
     batches = list(dict.fromkeys(tuple(sorted(batch)) for batch in recipe.batches))
     inputs = sorted({i for batch in batches for i in batch})
     try:
-        matrix = kernel(program, np.asarray(data, dtype=np.float64)[inputs])
-    except ProgramError as error:
-        return Threshold(None, str(error))
+        matrix, errors = kernel(program, np.asarray(data, dtype=np.float64)[inputs], errors=True)
+    except ProgramError as refused:
+        return Threshold(None, str(refused))
     place = {i: k for k, i in enumerate(inputs)}
-    largest = max(_largest(matrix, [place[i] for i in batch]) for batch in batches)
+    places = [np.ix_(*[[place[i] for i in batch]] * 2) for batch in batches]
+    largest = max(float(np.linalg.eigvalsh(matrix[chosen])[-1]) / len(chosen[0]) for chosen in places)
+    error = max(float(np.linalg.norm(errors[chosen])) / len(chosen[0]) for chosen in places)
     reason = _unknown(program, recipe, batches)
-    return Threshold(largest, reason, float(recipe.momentum), float(recipe.decay))
-
-
-def _largest(matrix: Array, batch: Sequence[int]) -> float:
-    """The largest eigenvalue of Θ/|B|."""
-    return float(np.linalg.eigvalsh(matrix[np.ix_(batch, batch)])[-1]) / len(batch)
+    return Threshold(largest, reason, float(recipe.momentum), float(recipe.decay), error)
 
 
 def _unknown(program: Program, recipe: Recipe, batches: Sequence[tuple[int, ...]]) -> str:

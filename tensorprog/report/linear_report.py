@@ -132,6 +132,7 @@ class Linearity:
             "tables": [table.to_object() for table in self.tables.values()],
             "threshold": {
                 "eigenvalue": self.threshold.eigenvalue,
+                "error": None if self.threshold.eigenvalue is None else self.threshold.error,
                 "rate": self.threshold.rate,
                 "reason": self.threshold.reason or None,
             },

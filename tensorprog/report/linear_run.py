@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tensorprog.errors import SamplingError
+from tensorprog.errors import SamplingError, TrainingError
 from tensorprog.exponents import exact
 from tensorprog.learning.features import cells, check_tasks, study_of
 from tensorprog.learning.predictions import rescaled
@@ -84,6 +84,8 @@ def linearity(
     kept = check_widths(widths, [program])
     check_workers(workers)
     _check(samples, minutes, seed, margin, patience, growth)
+    if isinstance(learning_rate, Sequence | np.ndarray) and not isinstance(learning_rate, str):
+        raise TrainingError(f"learning_rate={learning_rate!r} must be one number, for all steps")
     assumed = 1.0 if learning_rate is None else learning_rate
     rule = Rule(loss, batches, momentum, weight_decay, optimizer)
     first = rule.recipe(program, targets, steps, assumed)

@@ -10,10 +10,11 @@ import pytest
 
 import tensorprog as tp
 from tensorprog.architectures import mlp
+from tensorprog.errors import TrainingError
 from tensorprog.exponents import Exponent
 from tensorprog.learning.course import Course, Decay
 from tensorprog.learning.predictions import predict
-from tensorprog.learning.study import Runs, Study, claims, lost, settings, table_of
+from tensorprog.learning.study import Runs, Study, check_task, claims, lost, settings, table_of
 from tensorprog.passes.recipe import Rule
 from tensorprog.scaling.sampling import Sampling
 
@@ -143,3 +144,16 @@ def test_slopes_agree_with_predictions(phi, expected):
         low, high = outcome.verdict.interval
         assert low - 0.1 < float(expected) < high + 0.1
         assert high - low < 0.6
+
+
+def test_a_network_of_several_outputs_is_refused_with_the_remedy():
+    def heads(x):
+        return tp.readout("v", tp.erf(tp.linear("U", x)), outputs=2)
+
+    program = tp.trace(heads, inputs=5)
+    with pytest.raises(TrainingError, match="the network has 2 outputs"):
+        check_task(program, DATA, np.eye(2))
+    one = program.restricted([f"F{i}.0" for i in range(5)])
+    assert check_task(one, DATA, LABELS).shape == DATA.shape
+    found = Study(one, DATA, LABELS, 0.5, Rule(), 1, Runs((16, 32, 64), 4)).outcomes(table_of(one, DATA, 0), ZERO, ZERO)
+    assert found[0].prediction.law == Exponent(Fraction(-1))

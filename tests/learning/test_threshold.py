@@ -64,6 +64,7 @@ def test_the_formula():
     largest = np.linalg.eigvalsh(tp.kernel(PROGRAM, DATA[:5]) / 5)[-1]
     recipe = Recipe.of(PROGRAM, LABELS, 3, 1.0, momentum=Fraction(1, 2), weight_decay=Fraction(1, 4))
     found = threshold(PROGRAM, DATA, recipe)
+    assert 0 < found.error < 1e-6 and abs(found.eigenvalue - largest) <= 2 * found.error
     assert found.eigenvalue == pytest.approx(largest) and found.rate == pytest.approx(3 / (largest + 0.25))
 
 

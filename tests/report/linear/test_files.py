@@ -102,6 +102,9 @@ def test_mistakes_are_found_before_any_work(monkeypatch):
         ({"patience": -1}, SamplingError, "patience=-1"),
         ({"margin": 0}, SamplingError, "margin=0"),
         ({"samples": 1}, SamplingError, "samples=1"),
+        ({"learning_rate": [0.1, 0.2]}, TrainingError, "must be one number"),
+        ({"steps": 10**6}, TrainingError, "steps=1000000"),
+        ({"growth": 10**6}, TrainingError, "steps=1000000"),
         ({"tasks": ["parity:2"]}, TrainingError, "'parity:2' is no task"),
     ):
         with pytest.raises(error, match=message):
