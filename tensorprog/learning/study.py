@@ -30,7 +30,7 @@ from tensorprog.readings import Status, Table, all_orders, check_data
 from tensorprog.readings.revealed import DEPENDENT
 from tensorprog.scaling.quantiles import quantiles
 from tensorprog.scaling.sampling import Sampling
-from tensorprog.scaling.verdict import RESAMPLES, Verdict, judge, log_factor
+from tensorprog.scaling.verdict import RESAMPLES, Verdict, Word, judge, log_factor
 
 Array = NDArray[np.float64]
 QUARTER = Fraction(1, 4)
@@ -245,7 +245,7 @@ class Study:
             return judge(used, chosen, law, bound=bound, margin=self.runs.margin, seed=self.runs.sampling.seed)
 
         verdict = judgement(prediction.law or Exponent(), prediction.status is not Status.DEFINITE)
-        against = frozenset(c.theorem for c in quoted if judgement(c.law, True).verdict == "refuted")
+        against = frozenset(c.theorem for c in quoted if judgement(c.law, True).verdict == Word.REFUTED)
         return Outcome(prediction, quoted, tuple(widths), tuple(samples), used, verdict, against)
 
 

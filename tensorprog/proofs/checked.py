@@ -21,7 +21,7 @@ CHANCE = 1e-3
 """Of refuting any step of a true proof: shared among all comparisons (Bonferroni), for means that are normal."""
 ROUNDS, MORE = 3, 4  # steps that stay open are tested again, twice, each time with four times the samples
 COMPARISONS = 2  # at each width, for each step
-MARKS: dict[Word, str] = {"confirmed": "✓", "refuted": "✗", "inconclusive": "?"}
+MARKS: dict[Word, str] = {Word.CONFIRMED: "✓", Word.REFUTED: "✗", Word.INCONCLUSIVE: "?"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +48,16 @@ class CheckedProof:
 
     @property
     def confirmed(self) -> tuple[Check, ...]:
-        return self._with("confirmed")
+        return self._with(Word.CONFIRMED)
 
     @property
     def refuted(self) -> tuple[Check, ...]:
         """Steps that the samples contradict."""
-        return self._with("refuted")
+        return self._with(Word.REFUTED)
 
     @property
     def inconclusive(self) -> tuple[Check, ...]:
-        return self._with("inconclusive")
+        return self._with(Word.INCONCLUSIVE)
 
     def _with(self, verdict: Word) -> tuple[Check, ...]:
         return tuple(check for check in self.checks if check.verdict == verdict)
@@ -113,7 +113,7 @@ def verify(proof: Proof, widths: Sequence[int], samples: int, seed: int, progres
     for again in range(ROUNDS):
         runs = _runs(proof, wanted, chosen, samples * MORE**again, seed, critical, progress)
         found.update({step.number: Check(step, *test(step, runs)) for step in wanted})
-        wanted = [step for step in wanted if found[step.number].verdict == "inconclusive"]
+        wanted = [step for step in wanted if found[step.number].verdict == Word.INCONCLUSIVE]
         if not wanted:
             break
     return CheckedProof(proof, tuple(found[step.number] for step in proof.steps), chosen, samples, seed)

@@ -74,23 +74,23 @@ def definition(step: ProofStep, runs: Runs) -> Outcome:
     if not found.any():
         left = float(np.min(np.abs(expected) / sizes))  # not all nets cross a kink
         told = f"finite differences along unit gradients at width {width}: {left:.1g} in the least of {NETS} nets"
-        return ("confirmed" if left < ROUNDING else "refuted"), told
+        return (Word.CONFIRMED if left < ROUNDING else Word.REFUTED), told
     scale = float(np.median(np.abs(expected))) or 1.0
     apart = float(np.median(np.abs(found - expected))) / scale
     told = f"median difference from finite differences at width {width}, {NETS} nets: {apart:.1g} of the value"
-    return ("confirmed" if apart < DIFFERENT else "refuted"), told
+    return (Word.CONFIRMED if apart < DIFFERENT else Word.REFUTED), told
 
 
 def vanishing(step: ProofStep, runs: Runs) -> Outcome:
     """Samples are zero to rounding."""
     largest = max(float(np.abs(x).max()) for x in runs.samples[step.subject])
-    return ("refuted" if largest > NOTHING else "confirmed"), f"the largest of all samples is {largest:.1g}"
+    return (Word.REFUTED if largest > NOTHING else Word.CONFIRMED), f"the largest of all samples is {largest:.1g}"
 
 
 def limit(step: ProofStep, runs: Runs) -> Outcome:
     """The mean against the value, the drift in 1/n extrapolated; and the spread must fall."""
     if step.value is None:
-        return "inconclusive", "the limit has no value"
+        return Word.INCONCLUSIVE, "the limit has no value"
     scaled = runs.scaled(step.subject, step.power)
     means, errors = np.array([x.mean() for x in scaled]), np.array([_error(x) for x in scaled])
     a, b = runs.n[-2:]
@@ -103,13 +103,13 @@ def limit(step: ProofStep, runs: Runs) -> Outcome:
         f"mean {means[-1]:.6g} at n = {b:.0f}, extrapolated {extrapolated:.6g} ± {error:.1g}, claimed {step.value:.6g}"
     )
     if apart > tolerance:
-        return "refuted", f"{told}: {apart:.2g} apart, {tolerance:.2g} allowed"
+        return Word.REFUTED, f"{told}: {apart:.2g} apart, {tolerance:.2g} allowed"
     spread, why = _spread(scaled, step.value, runs.critical)
-    if spread != "confirmed":
+    if spread != Word.CONFIRMED:
         return spread, f"{told}; {why}"
     if tolerance > CLOSE * abs(step.value):
-        return "inconclusive", f"{told}; the tolerance {tolerance:.2g} is wide, use more samples or larger widths"
-    return "confirmed", f"{told}; {why}"
+        return Word.INCONCLUSIVE, f"{told}; the tolerance {tolerance:.2g} is wide, use more samples or larger widths"
+    return Word.CONFIRMED, f"{told}; {why}"
 
 
 def _spread(scaled: Sequence[Array], value: float, critical: float) -> Outcome:
@@ -117,13 +117,13 @@ def _spread(scaled: Sequence[Array], value: float, critical: float) -> Outcome:
     first, last = scaled[0], scaled[-1]
     before, after = float(np.std(first)), float(np.std(last))
     if after <= 1e-10 * abs(value):
-        return "confirmed", "the same for all weights"
+        return Word.CONFIRMED, "the same for all weights"
     noise = np.sqrt(sum(max(float(stats.kurtosis(x)) + 2, 0.5) / (4 * len(x)) for x in (first, last)))
     change = np.log(after / before) if before else 0.0
     told = f"spread {before:.2g} → {after:.2g}"
     if change - critical * noise > -0.1:
-        return "refuted", f"{told} does not fall: no constant"
-    return ("confirmed" if change + critical * noise < 0 else "inconclusive"), told
+        return Word.REFUTED, f"{told} does not fall: no constant"
+    return (Word.CONFIRMED if change + critical * noise < 0 else Word.INCONCLUSIVE), told
 
 
 def zero(step: ProofStep, runs: Runs) -> Outcome:
@@ -136,17 +136,17 @@ def zero(step: ProofStep, runs: Runs) -> Outcome:
     apart = float(np.abs(one + other).max()) / scale
     told = f"{PAIRS} pairs of flipped weights cancel to {apart:.1g} of the largest"
     if apart > ROUNDING and apart * scale > NOTHING * ROUNDING:
-        return "refuted", told.replace("cancel to", "do not cancel, they leave")
+        return Word.REFUTED, told.replace("cancel to", "do not cancel, they leave")
     for n, x in zip(runs.widths, runs.samples[step.subject], strict=True):
         if abs(x.mean()) > runs.critical * _error(x):
-            return "refuted", f"{told}, yet the mean at n = {n} is {x.mean():.3g} ± {_error(x):.1g}"
-    return "confirmed", f"{told}; mean {x.mean():.2g} ± {_error(x):.1g} at n = {n}"
+            return Word.REFUTED, f"{told}, yet the mean at n = {n} is {x.mean():.3g} ± {_error(x):.1g}"
+    return Word.CONFIRMED, f"{told}; mean {x.mean():.2g} ± {_error(x):.1g} at n = {n}"
 
 
 def bound(step: ProofStep, runs: Runs) -> Outcome:
     """Quantiles of the size over the widths; a sum must be that of its terms."""
     if step.dropped and (apart := max(_left(step.dropped, step, runs))) > ROUNDING:
-        return "refuted", f"its terms leave {apart:.1g} of the whole: they are not its sum"
+        return Word.REFUTED, f"its terms leave {apart:.1g} of the whole: they are not its sum"
     return _law([np.abs(x) for x in runs.samples[step.subject]], step.power, runs, bound=True)
 
 
@@ -157,7 +157,7 @@ def _law(sizes: Sequence[Array], power: Fraction, runs: Runs, *, bound: bool) ->
     """
     largest = max(float(np.max(x) * n ** -float(power)) for x, n in zip(sizes, runs.n, strict=True))
     if bound and largest < NOTHING:
-        return "confirmed", f"0 but for rounding: at most {largest:.1g}·n^{power}"
+        return Word.CONFIRMED, f"0 but for rounding: at most {largest:.1g}·n^{power}"
     power_law = Exponent(power)
     found = judge(
         runs.widths, sizes, power_law, bound=bound, margin=MARGIN, reach=np.inf, corrections=MODERATE, seed=runs.seed
@@ -166,35 +166,35 @@ def _law(sizes: Sequence[Array], power: Fraction, runs: Runs, *, bound: bool) ->
     told = f"exponent {found.slope:.3f} in [{low:.3f}, {high:.3f}], claimed {'at most ' if bound else ''}{power}"
     if found.tight is not None and bound:
         told += ", tight" if found.tight else ", not tight"
-    if found.verdict != "refuted" or not np.isfinite(found.slope):
+    if found.verdict != Word.REFUTED or not np.isfinite(found.slope):
         return found.verdict, told if np.isfinite(found.slope) else found.method
     far = max(found.slope - float(power), 0 if bound else float(power) - found.slope) - MARGIN
     sure = far > (high - low) / 2 / INTERVAL * runs.critical
-    return ("refuted" if sure else "inconclusive"), told
+    return (Word.REFUTED if sure else Word.INCONCLUSIVE), told
 
 
 def algebra(step: ProofStep, runs: Runs) -> Outcome:
     """The limit, what the kept terms leave, and the sizes of the dropped ones."""
     word, told = limit(step, runs)
-    if word == "refuted":
+    if word == Word.REFUTED:
         return word, told
     whole = runs.samples[step.subject]
     left, missing = _left(step.kept, step, runs), _left((*step.kept, *step.dropped), step, runs)
     told = f"{told}; the kept terms leave {left[0]:.1g} → {left[-1]:.1g} of the whole"
     if max(missing) > ROUNDING:
-        return "refuted", f"{told}, all terms together {max(missing):.1g}: they are not its sum"
+        return Word.REFUTED, f"{told}, all terms together {max(missing):.1g}: they are not its sum"
     sizes = [t.size for t in step.dropped if t.size is not None]
     if not sizes:
         return word, told
     if max(sizes) > step.power or any(t.size == step.power and not t.little for t in step.dropped):
-        return "refuted", f"{told}; a dropped term of order n^{max(sizes)} is not smaller"
+        return Word.REFUTED, f"{told}; a dropped term of order n^{max(sizes)} is not smaller"
     for term in step.dropped:
         values = [np.abs(_term(term, runs, i)) for i in range(len(whole))]
         size = step.power if term.size is None else term.size
         law, why = _law(
             [np.broadcast_to(x, w.shape) for x, w in zip(values, whole, strict=True)], size, runs, bound=True
         )
-        if law != "confirmed":
+        if law != Word.CONFIRMED:
             return law, f"{told}; dropped {term}: {why}"
     return word, told
 
@@ -221,15 +221,15 @@ def poincare(step: ProofStep, runs: Runs) -> Outcome:
     """The gradient by finite differences; then both means on the same weights, at every width."""
     apart = _gradient_error(step, runs)
     if apart > DIFFERENT:
-        return "refuted", f"G is {apart:.1g} of itself away from finite differences of S at width {NARROW} or so"
+        return Word.REFUTED, f"G is {apart:.1g} of itself away from finite differences of S at width {NARROW} or so"
     ratios = []
     for n, s, g in zip(runs.widths, runs.samples[WHOLE], runs.samples[GRADIENT], strict=True):
         excess = s**2 - float(step.factor) * g
         ratios.append(f"{np.mean(s**2) / np.mean(g):.3f}")
         if excess.mean() > runs.critical * _error(excess):
-            return "refuted", f"E S²/E G = {ratios[-1]} at n = {n}, more than {step.factor}"
+            return Word.REFUTED, f"E S²/E G = {ratios[-1]} at n = {n}, more than {step.factor}"
     told = f"E S²/E G = {', '.join(ratios)}, at most {step.factor} within errors"
-    return "confirmed", f"{told}; G agrees with finite differences to {apart:.1g}"
+    return Word.CONFIRMED, f"{told}; G agrees with finite differences to {apart:.1g}"
 
 
 def _gradient_error(step: ProofStep, runs: Runs) -> float:
@@ -255,15 +255,15 @@ def lower(step: ProofStep, runs: Runs) -> Outcome:
         ratios.append(ratio)
         errors.append(_error(s**2 - ratio * g) / float(np.mean(g)))
         if ratio + runs.critical * errors[-1] < least:
-            return "refuted", f"E S²/E G = {ratio:.3g} ± {errors[-1]:.1g}, less than {least:g}"
+            return Word.REFUTED, f"E S²/E G = {ratio:.3g} ± {errors[-1]:.1g}, less than {least:g}"
     x = np.log(runs.n) - np.log(runs.n).mean()
     slope = float(x @ np.log(ratios) / (x @ x))
     noise = float(np.linalg.norm(x / (x @ x) * np.array(errors) / np.array(ratios)))
     told = f"E S²/E G = {', '.join(f'{r:.3f}' for r in ratios)}, changing like n^{slope:.2f}"
     if slope + runs.critical * noise < -MARGIN:
-        return "refuted", f"{told}: it decays"
+        return Word.REFUTED, f"{told}: it decays"
     clear = all(r - runs.critical * e > least for r, e in zip(ratios, errors, strict=True))
-    return ("confirmed" if clear else "inconclusive"), told
+    return (Word.CONFIRMED if clear else Word.INCONCLUSIVE), told
 
 
 def conclusion(step: ProofStep, runs: Runs) -> Outcome:
@@ -276,9 +276,9 @@ def conclusion(step: ProofStep, runs: Runs) -> Outcome:
 def test(step: ProofStep, runs: Runs) -> Outcome:
     """The test for the kind of this step."""
     later = [i for i in step.premises if not 1 <= i < step.number]
-    return (
-        ("refuted", f"it rests on step {later[0]}, which is not before it") if later else TESTS[step.kind](step, runs)
-    )
+    if later:
+        return Word.REFUTED, f"it rests on step {later[0]}, which is not before it"
+    return TESTS[step.kind](step, runs)
 
 
 TESTS: dict[str, Callable[[ProofStep, Runs], Outcome]] = {

@@ -39,6 +39,7 @@ from tensorprog.report.wording import (
     proof_line,
     statement,
 )
+from tensorprog.scaling.verdict import Word
 
 if TYPE_CHECKING:
     from tensorprog.proofs.checked import Check, CheckedProof
@@ -132,7 +133,7 @@ def _correlation(m: Measurement) -> dict[str, Any]:
         "size": html_size(m.entry),
         "status": m.entry.status,
         "badge": badge(v.verdict),
-        "loose": v.verdict == "confirmed" and v.tight is False,
+        "loose": v.verdict == Word.CONFIRMED and v.tight is False,
         "seen": f"{number(v.slope)} {interval(v.interval)}",
         "raw_slope": number(v.raw_slope),
         "raw_interval": interval(v.raw_interval),
@@ -193,7 +194,7 @@ def _anchor(checked: CheckedProof) -> str:
 
 def _outcome(checked: CheckedProof) -> Badge:
     """The worst verdict among the steps."""
-    return badge("refuted" if checked.refuted else "inconclusive" if checked.inconclusive else "confirmed")
+    return badge(Word.REFUTED if checked.refuted else Word.INCONCLUSIVE if checked.inconclusive else Word.CONFIRMED)
 
 
 def _checked_step(check: Check, anchor: str) -> dict[str, Any]:

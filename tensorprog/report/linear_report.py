@@ -23,6 +23,7 @@ from tensorprog.learning.threshold import Threshold
 from tensorprog.program import Program
 from tensorprog.readings import Table
 from tensorprog.report.folder import SAMPLES, write
+from tensorprog.scaling.verdict import Word
 from tensorprog.version import VERSION
 
 Array = NDArray[np.float64]
@@ -112,7 +113,7 @@ class Linearity:
     def refuted(self) -> tuple[Outcome, ...]:
         """Outcomes whose measurement contradicts the prediction."""
         return tuple(
-            o for o in self.all if o.prediction.law is not None and o.verdict and o.verdict.verdict == "refuted"
+            o for o in self.all if o.prediction.law is not None and o.verdict and o.verdict.verdict == Word.REFUTED
         )
 
     @property

@@ -13,6 +13,7 @@ from tensorprog.notation import PLAIN, Form
 from tensorprog.readings import Status
 from tensorprog.report.linear_theorems import refutes, stands
 from tensorprog.report.wording import BADGES, footing, interval, minus, number
+from tensorprog.scaling.verdict import Word
 
 if TYPE_CHECKING:
     from tensorprog.learning.predictions import Prediction
@@ -156,9 +157,9 @@ def _agrees(report: Linearity, outcome: Outcome) -> str:
     verb = "falls with" if v.slope < 0 else "has"
     seen = f"; over the widths it {verb} the slope {slope(outcome)} (measured)"
     words = {
-        "confirmed": ": the prediction is confirmed.",
-        "refuted": ": the prediction is refuted.",
-        "inconclusive": ": not yet enough to decide.",
+        Word.CONFIRMED: ": the prediction is confirmed.",
+        Word.REFUTED: ": the prediction is refuted.",
+        Word.INCONCLUSIVE: ": not yet enough to decide.",
         UNDECIDED: "; there is no prediction to compare.",
     }
     return text + seen + words[verdict(outcome)]

@@ -20,7 +20,7 @@ from tensorprog.report.folder import SAMPLES, write
 from tensorprog.report.run import Run
 from tensorprog.report.wording import advice
 from tensorprog.scaling.quantiles import Quantiles, quantiles
-from tensorprog.scaling.verdict import RESAMPLES, Verdict
+from tensorprog.scaling.verdict import RESAMPLES, Verdict, Word
 from tensorprog.version import VERSION
 
 FILES = (
@@ -100,7 +100,7 @@ class Report:
     @property
     def refuted(self) -> tuple[Measurement, ...]:
         """The measurements that contradict what was derived."""
-        return tuple(m for m in self.measurements if m.verdict.verdict == "refuted")
+        return tuple(m for m in self.measurements if m.verdict.verdict == Word.REFUTED)
 
     @property
     def refuted_steps(self) -> tuple[Check, ...]:

@@ -17,6 +17,7 @@ from tensorprog import notation
 from tensorprog.exponents import Exponent
 from tensorprog.notation import HTML, PLAIN, Form
 from tensorprog.readings import Status
+from tensorprog.scaling.verdict import Word
 
 if TYPE_CHECKING:
     from tensorprog.proofs.checked import CheckedProof
@@ -36,17 +37,17 @@ class Badge:
     meaning: str
 
 
-BADGES = {
-    "confirmed": Badge(
-        "confirmed",
+BADGES: dict[str, Badge] = {
+    Word.CONFIRMED: Badge(
+        Word.CONFIRMED,
         "✓",
         "good",
         "the measured exponent agrees with the derived one within the margin, or stays below an upper bound",
     ),
-    "inconclusive": Badge(
-        "inconclusive", "?", "open", "the error is too large, or the widths too small, to decide; see the advice"
+    Word.INCONCLUSIVE: Badge(
+        Word.INCONCLUSIVE, "?", "open", "the error is too large, or the widths too small, to decide; see the advice"
     ),
-    "refuted": Badge("refuted", "✗", "bad", "the measured exponent contradicts what was derived"),
+    Word.REFUTED: Badge(Word.REFUTED, "✗", "bad", "the measured exponent contradicts what was derived"),
 }
 
 STATUSES = {
@@ -118,8 +119,8 @@ def counted(report: Report) -> str:
     found: Counter[str] = Counter(m.verdict.verdict for m in report.measurements)
     words = [*BADGES, *sorted(set(found) - set(BADGES))]
     total = len(report.measurements)
-    loose = sum(m.verdict.verdict == "confirmed" and m.verdict.tight is False for m in report.measurements)
-    notes = {"confirmed": f" ({loose} not tight)"} if loose else {}
+    loose = sum(m.verdict.verdict == Word.CONFIRMED and m.verdict.tight is False for m in report.measurements)
+    notes: dict[str, str] = {Word.CONFIRMED: f" ({loose} not tight)"} if loose else {}
     return f"{total} correlation{'s' * (total != 1)}: " + ", ".join(
         f"{found[word]} {word}{notes.get(word, '')}" for word in words
     )
@@ -144,7 +145,7 @@ def statement(report: Report, weak: WeakCorrelation, form: Form = PLAIN) -> str:
         return f"{weak.predicate} weak correlations not shown, because of {orders}"
     growth = notation.law(weak.law, form)
     text = f"{weak.predicate} weakly correlated{weak.scope} with m(n) = {growth} ({footing(report.table, weak)})"
-    against = [notation.order(D, d, form) for D, d in weak.rests_on if report[D, d].verdict.verdict == "refuted"]
+    against = [notation.order(D, d, form) for D, d in weak.rests_on if report[D, d].verdict.verdict == Word.REFUTED]
     return text + (f", but measurement contradicts {', '.join(against)}, on which it rests" if against else "")
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from enum import StrEnum
 
 import numpy as np
 from scipy import stats
@@ -31,7 +31,15 @@ from tensorprog.scaling.fit import (
 )
 from tensorprog.scaling.quantiles import LEVELS, Array, Points, log_draws, points, quantiles
 
-Word = Literal["confirmed", "refuted", "inconclusive"]
+
+class Word(StrEnum):
+    """What a measurement says of what was derived."""
+
+    CONFIRMED = "confirmed"
+    REFUTED = "refuted"
+    INCONCLUSIVE = "inconclusive"
+
+
 RESAMPLES = 2000
 CONFIDENCE = 0.95
 REFUTING_CONFIDENCE = 0.99
@@ -120,26 +128,26 @@ def judge(
     low = -np.inf if bound else float(law.power) - margin
     high = float(law.power) + margin
     beyond = (reach - 1) * margin
-    word: Word = "inconclusive"
+    word: Word = Word.INCONCLUSIVE
     if _inside(interval, low, high):
         families = families_of(divided) if corrections is None else corrections
         reached = allowed(divided, usable, critical, families) if np.isfinite(beyond) else interval
-        word = "confirmed" if _inside(reached, low - beyond, high + beyond) else word
+        word = Word.CONFIRMED if _inside(reached, low - beyond, high + beyond) else word
     elif _outside(interval, low, high) and law.log != UNBOUNDED_LOG:
         families = families_of(divided, REFUTING_TAIL) if corrections is None else corrections
         reached = allowed(divided, usable, _student(REFUTING_CONFIDENCE, divided), families)
-        word = "refuted" if _outside(reached, low, high) else word
+        word = Word.REFUTED if _outside(reached, low, high) else word
     least_samples = min(map(len, samples))
     if least_samples < FEWEST_SAMPLES:
-        word = "inconclusive"
+        word = Word.INCONCLUSIVE
     least = float(law.power) - margin
     tight = False if interval[1] < least else True if least <= interval[0] and interval[1] <= high else None
     advice = None
-    if word == "inconclusive" and law.log == UNBOUNDED_LOG:
+    if word == Word.INCONCLUSIVE and law.log == UNBOUNDED_LOG:
         advice = Advice(Reason.LOGARITHM)
-    elif word == "inconclusive" and least_samples < FEWEST_SAMPLES:
+    elif word == Word.INCONCLUSIVE and least_samples < FEWEST_SAMPLES:
         advice = Advice(Reason.FEW_SAMPLES, limit=FEWEST_SAMPLES)
-    elif word == "inconclusive":
+    elif word == Word.INCONCLUSIVE:
         advice = advise(divided, usable, slope, interval, low, high, margin, beyond)
     return Verdict(word, slope, interval, raw_slope, raw_interval, slopes, errors, tight, margin, method, advice)
 
@@ -193,7 +201,7 @@ def _vanishing(samples: Sequence[Array], margin: float, floors: Sequence[float] 
     beyond = any(
         np.abs(values).max() > floor for values, floor in zip(samples, floors or [0.0] * len(samples), strict=True)
     )
-    word: Word = "refuted" if beyond else "confirmed"
+    word: Word = Word.REFUTED if beyond else Word.CONFIRMED
     method = f"the largest sample is {largest:.3g}, not 0" if beyond else "all samples are exactly 0"
     if largest and not beyond:
         method = f"all samples are 0 to rounding, the largest is {largest:.1g}"
@@ -209,19 +217,19 @@ def _rounding(samples: Sequence[Array], margin: float) -> Verdict:
     largest = max(float(values.max()) for values in samples)
     method = f"all samples are 0 to rounding, the largest is {largest:.1g}"
     advice = Advice(Reason.ROUNDING, limit=largest)
-    return Verdict("inconclusive", NOWHERE[0], NOWHERE, NOWHERE[0], NOWHERE, (), (), None, margin, method, advice)
+    return Verdict(Word.INCONCLUSIVE, NOWHERE[0], NOWHERE, NOWHERE[0], NOWHERE, (), (), None, margin, method, advice)
 
 
 def _no_logarithm(samples: Sequence[Array], bound: bool, margin: float) -> Verdict:
     """Quantiles that vanish: below every power of n where all samples do, undecided otherwise."""
     if not any(values.any() for values in samples):
-        word: Word = "confirmed" if bound else "refuted"
+        word: Word = Word.CONFIRMED if bound else Word.REFUTED
         return Verdict(
             word, NOWHERE[0], NOWHERE, NOWHERE[0], NOWHERE, (), (), False, margin, "all samples are exactly 0"
         )
     method = "the median and the 0.9 quantile are 0 at some width; an exponent needs positive ones"
     return Verdict(
-        "inconclusive",
+        Word.INCONCLUSIVE,
         NOWHERE[0],
         NOWHERE,
         NOWHERE[0],
