@@ -83,7 +83,8 @@ def fluctuation(program: Program, data: ArrayLike, patience: float = PATIENCE) -
 
     def at(t: Array | float) -> Estimate:
         symbols = {**given, COPIES: t}
-        return Evaluation(interpreter.equations, symbols, deadline=deadline)(found.payload)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # told below
+            return Evaluation(interpreter.equations, symbols, deadline=deadline)(found.payload)
 
     low = at(0.0)
     high = Estimate(inf, inf) if _is_singular(interpreter, found.payload) else at(1.0)
@@ -101,7 +102,7 @@ def fluctuation(program: Program, data: ArrayLike, patience: float = PATIENCE) -
         integrals.append((float(weights @ values), float(weights @ errors)))
         method = max(method, *(p.method for p in parts))
     (rough, _), (value, error) = integrals
-    if not np.isfinite(value):
+    if not np.isfinite(value + error):
         raise UndecidedLimit(
             "the integrand is not finite for these data; a kink is met by an argument that does not vary"
         )
