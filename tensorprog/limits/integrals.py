@@ -16,6 +16,7 @@ import numpy as np
 from tensorprog.errors import ExpressionError
 from tensorprog.functions.base import Array
 from tensorprog.functions.custom import Expression
+from tensorprog.functions.kinked import LeakyRelu
 from tensorprog.functions.piecewise import Piecewise
 from tensorprog.limits.adaptive import adaptive
 from tensorprog.limits.expansion import LARGEST, expanded, series_of
@@ -194,7 +195,7 @@ class _Rules:
             return self.sample(mean, root)
         if dimension > 3 or (dimension == 3 and not resolved(octave, dimension)):
             return self.gridded(mean, root)
-        smooth = any(f.smoothness is None for f, _, _ in self.factors)
+        smooth = not all(isinstance(f, LeakyRelu) for f, _, _ in self.factors)
         limit = (1.0 if smooth else np.inf) if kinked else CHEAP.get(dimension, np.inf)
         fits = dimension <= 2 and all(f.smoothness is None or f.arity == 1 for f, _, _ in self.factors)
         if fits and octave > limit:

@@ -56,7 +56,7 @@ UNKNOWN = np.concatenate([-(2.0 ** np.arange(OCTAVES)[::-1]), [0], 2.0 ** np.ara
 def mesh(function: Function, order: Order) -> Mesh:
     """The mesh of a derivative; of functions of several arguments powers of 2, which may not resolve them."""
     if function.arity != 1:
-        return Mesh(UNKNOWN, np.inf, np.zeros(function.smoothness is not None), 1.0, 1.0)
+        return Mesh(UNKNOWN, np.inf, np.zeros(int(function.smoothness is not None)), 1.0, 1.0)
     kinks = np.array([float(b) for b in function.kinks])
     if function.smoothness is not None and not kinks.size:
         kinks = np.zeros(1)

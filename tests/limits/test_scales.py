@@ -125,6 +125,33 @@ def test_narrow_peaks_are_found(steepness, centre, method):
         assert abs(found.value - truth) <= found.error + 1e-15 * truth
 
 
+@pytest.mark.parametrize(
+    ("text", "formula"),
+    [
+        ("tanh(max(z, 0))", lambda z: mpmath.tanh(max(z, 0))),
+        ("exp(-abs(z - 1))", lambda z: mpmath.exp(-abs(z - 1))),
+        ("max(-1, min(z, 1))", lambda z: max(-1, min(z, 1))),
+        ("z*min(max(z + 3, 0), 6)/6", lambda z: z * min(max(z + 3, 0), 6) / 6),
+    ],
+)
+@pytest.mark.parametrize("scale", [0.01, 200.0, 1e6])
+def test_kinked_functions_at_every_scale(text, formula, scale):
+    f = expression(text)
+    found = expectation([(f, (0,), (0,)), (f, (0,), (0,))], [[scale**2]])
+    with mpmath.workdps(20):
+        ends = sorted({x * mpmath.mpf(2) ** j for x in (-1, 1) for j in range(-8, 24)} | {0, 3, -3, 1, -1})
+        grid = [x for x in ends if abs(x) < 12 * scale]
+        grid = [mpmath.mpf(-12) * scale, *grid, mpmath.mpf(12) * scale]
+        total = mpmath.quad(lambda u: formula(u) ** 2 * mpmath.exp(-((u / scale) ** 2) / 2), grid)
+        truth = float(total / (scale * mpmath.sqrt(2 * mpmath.pi)))
+    assert abs(found.value - truth) <= found.error + 1e-14 * truth
+    assert found.error <= 1e-10 * truth
+    pairs = [expectation(pair(f, 0, f, 0), law(scale, c)) for c in (1.0, 1 - 1e-12)]
+    assert pairs[0].value == pytest.approx(truth, rel=1e-12)
+    if scale <= 200:
+        assert pairs[1].value == pytest.approx(truth, rel=1e-5)
+
+
 def test_steep_transitions_are_found():
     f = expression("tanh(1000*(z - 1))")
     found = expectation([(f, (1,), (0,)), (f, (1,), (0,))], [[1.0]])
