@@ -79,11 +79,17 @@ def _with_sums(
     own = {name for name, node in nodes.items() if isinstance(node, MatMul)}  # of one sum only: would keep sums apart
 
     def factors(name: str) -> tuple[str, ...]:
-        """A product that long sums alone read, or one reader, as its factors."""
-        node = nodes[name]
-        if not isinstance(node, Multiply) or (uses[name] > 1 and elsewhere[name]):
-            return (name,)
-        return tuple(x for arg in node.args for x in (factors(arg) if isinstance(types[arg], Scalar) else (arg,)))
+        """A product that long sums alone read, or one reader, as its factors; scalar factors likewise."""
+        found, left = [], [name]
+        while left:
+            x = left.pop()
+            node = nodes[x]
+            whole = (uses[x] > 1 and elsewhere[x]) or (x != name and not isinstance(types[x], Scalar))
+            if isinstance(node, Multiply) and not whole:
+                left += reversed(node.args)
+            else:
+                found.append(x)
+        return tuple(found)
 
     def split(node: LinComb, scalar: bool) -> Instruction | Sum:
         terms: list[Term] = []
