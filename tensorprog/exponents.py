@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from numbers import Complex, Real
 from typing import Any
 
 from tensorprog.errors import ExpressionError
@@ -30,6 +31,8 @@ def exact(number: Any) -> Fraction:
     if isinstance(number, Fraction | int) and not isinstance(number, bool):
         return Fraction(number)
     try:
+        if isinstance(number, str | bytes) or (isinstance(number, Complex) and not isinstance(number, Real)):
+            raise TypeError
         return Fraction(repr(float(number)))
     except (TypeError, ValueError):
         raise ExpressionError(f"{number!r} is not a finite real number; use an int, a Fraction or a float") from None

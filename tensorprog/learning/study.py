@@ -268,8 +268,9 @@ def check_task(program: Program, data: ArrayLike, targets: ArrayLike) -> Array:
         )
     if len(array) < len(program.outputs):
         raise TrainingError(f"{len(program.outputs)} inputs are traced, the data have {len(array)}; give one row each")
-    if len(np.asarray(targets)) > len(program.outputs):
-        raise TrainingError(f"{len(np.asarray(targets))} targets are given for {len(program.outputs)} traced inputs")
+    count = len(np.atleast_1d(targets))
+    if count > len(program.outputs):
+        raise TrainingError(f"{count} targets are given for {len(program.outputs)} traced inputs")
     return array
 
 

@@ -7,6 +7,7 @@ from typing import Literal, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tensorprog.arrays import real_array
 from tensorprog.errors import DataError, ProgramError
 from tensorprog.limits.pairs import covariance, paired
 from tensorprog.limits.routes import TOLERANCE, KernelMatrix
@@ -90,7 +91,7 @@ def kernel(
 
 def _two(X: ArrayLike, name: str) -> Array:
     """At least two rows, as a pair reads them; the rest of the check is that of any data."""
-    array = np.asarray(X)
+    array = real_array(X, name, "pass an array (m, d0)")
     if array.ndim not in (2, 3) or not len(array):
         raise DataError(f"{name} has the shape {array.shape}; give (m, d0), or (m, positions, d0) for sequences")
     return array if len(array) > 1 else np.concatenate([array, array])

@@ -9,6 +9,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tensorprog.arrays import real_array
 from tensorprog.errors import ExpressionError, ProgramError, TrainingError
 from tensorprog.exponents import exact
 from tensorprog.passes.losses import Loss, loss_of
@@ -144,10 +145,7 @@ def _labels(program: Program) -> tuple[tuple[str, ...], ...]:
 
 def _targets(targets: ArrayLike, labels: Sequence[Sequence[str]]) -> tuple[tuple[Fraction, ...], ...]:
     outputs = len(labels[0])
-    try:
-        array = np.asarray(targets, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise TrainingError(f"targets={targets!r} are no array of numbers") from None
+    array = real_array(targets, "targets", "give numbers", TrainingError)
     if array.ndim == 1 and outputs == 1:
         array = array[:, None]
     if array.ndim != 2 or array.shape[1] != outputs or not 1 <= len(array) <= len(labels):

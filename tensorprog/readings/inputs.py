@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tensorprog.arrays import real_array
 from tensorprog.errors import DataError
 from tensorprog.program import Input, Program
 
@@ -14,10 +15,7 @@ def check_data(program: Program, data: ArrayLike) -> NDArray[np.float64]:
 
     More rows than the program reads are allowed: a correlation of few points uses the first ones.
     """
-    try:
-        array = np.asarray(data, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"the data are no array of real numbers ({error}); pass an array (inputs, d0)") from None
+    array = real_array(data, "the data", "pass an array (inputs, d0)")
     wanted = "(inputs, d0)" if program.positions is None else "(inputs, positions, d0)"
     if array.ndim != (2 if program.positions is None else 3):
         raise DataError(f"data of shape {array.shape} were given, the program was traced for {wanted}")

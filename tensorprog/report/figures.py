@@ -10,6 +10,7 @@ quantiles and fits use all of them.
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Sequence
 from fractions import Fraction
@@ -35,6 +36,7 @@ INK, LINE, DOT = "#1b2733", "#d5dbe1", "#8a97a5"
 MEDIAN, HIGH, LAW, FIT = "#0072b2", "#d55e00", "#1b2733", "#009e73"
 ORDERS = ("#7d6bb0", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00")
 DOTS = 120
+TICKS = 40  # on the axis of exponents
 LOWEST = 0.03  # of the samples at each width may fall below the frame: a size that changes sign comes close to 0
 GOLDEN = 0.6180339887498949
 STYLE: Any = {
@@ -119,12 +121,19 @@ def kappa(table: Table) -> str:
         axes.text(float(ends[1]) - 0.02 * span, high - 0.05, "not weak", ha="right", va="top", style="italic")
         marks = sorted({Fraction(k, 8) for k in range(5)} | {table.kappa})
         axes.set_xticks([float(k) for k in marks], [minus(k) for k in marks])
-        steps = [Fraction(k, 2) for k in range(int(np.ceil(2 * low)), int(np.floor(2 * high)) + 1)]
+        steps = exponent_ticks(low, high)
         axes.set_yticks([float(e) for e in steps], [minus(e) for e in steps])
         axes.set_xlabel("external scale κ")
         axes.set_ylabel("exponent of n")
         axes.grid(True, axis="y", color=LINE, linewidth=0.6)
         return as_svg(figure, "k-")
+
+
+def exponent_ticks(low: float, high: float) -> list[Fraction]:
+    """Multiples of 1/2 in an interval; of 1, 2, 5, 10, … where that would be more than `TICKS`."""
+    steps = [Fraction(1, 2), *(Fraction(digit * 10**k) for k in range(300) for digit in (1, 2, 5))]
+    step = next(step for step in steps if (high - low) / float(step) <= TICKS)
+    return [step * k for k in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
 _FORMS = (("median", "o", MEDIAN), ("0.9 quantile", "^", HIGH))

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tensorprog.arrays import real_array
 from tensorprog.errors import SamplingError, TrainingError
 from tensorprog.exponents import exact
 from tensorprog.learning.features import cells, check_tasks, study_of
@@ -80,7 +81,8 @@ def linearity(
     """
     start = time.perf_counter()
     check_gaussian(program)
-    array, wanted = check_task(program, data, targets), np.asarray(targets, dtype=np.float64)
+    wanted = real_array(targets, "targets", "give numbers", TrainingError)
+    array = check_task(program, data, wanted)
     kept = check_widths(widths, [program])
     check_workers(workers)
     _check(samples, minutes, seed, margin, patience, growth)

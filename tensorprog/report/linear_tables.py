@@ -22,7 +22,7 @@ from tensorprog.report.linear_words import (
     steps_of,
     verdict,
 )
-from tensorprog.report.wording import minus
+from tensorprog.report.wording import markdown_text, minus
 
 if TYPE_CHECKING:
     from tensorprog.learning.study import Outcome
@@ -66,7 +66,11 @@ def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
 
 def markdown(report: Linearity) -> str:
     """The same with what decides each prediction."""
-    lines = [f"# {report.run['architecture']}: does it learn linearly?", "", *(f"{line}  " for line in answer(report))]
+    lines = [
+        f"# {markdown_text(report.run['architecture'])}: does it learn linearly?",
+        "",
+        *(f"{line}  " for line in answer(report)),
+    ]
     lines += ["", _line((*HEADINGS, *MORE)), "|---|--:|--:|--:|---|---|---|---|---|---|---|---|---|"]
     lines += [_line((*_cells(report, o), *_more(o))) for o in ordered(report)]
     lines += ["", f"{counted(report)}. {advice(report)}".rstrip()]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tensorprog.notation import order
 from tensorprog.readings.layout import latex_law
-from tensorprog.report.wording import TIGHT, answer, counted, interval, number, proof_line, statement
+from tensorprog.report.wording import TIGHT, answer, counted, interval, markdown_text, number, proof_line, statement
 from tensorprog.report.wording import advice as advise
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def plain(report: Report) -> str:
 
 def markdown(report: Report) -> str:
     """The same table in Markdown."""
-    lines = [f"# {report.run.architecture}", "", f"{answer(report)}.", ""]
+    lines = [f"# {markdown_text(report.run.architecture)}", "", f"{answer(report)}.", ""]
     lines += ["| " + " | ".join(HEADINGS) + " |", "|--:|--:|---|---|---|---|---|"]
     lines += ["| " + " | ".join(_cells(m)) + " |" for m in report.measurements]
     advice = [f"- {order(m.entry.D, m.entry.d)}: {advise(m)}" for m in report.measurements if m.verdict.advice]

@@ -6,6 +6,7 @@ Formulas are Unicode and <sup>, never a script: the page has to work offline and
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
@@ -91,6 +92,11 @@ def interval(ends: tuple[float, float], digits: int = 2) -> str:
 def minus(value: Fraction | int | str) -> str:
     """An exact number with a typographic minus."""
     return str(value).replace("-", MINUS)
+
+
+def markdown_text(text: str) -> str:
+    """A name in Markdown: on one line, and no sign in it means anything."""
+    return re.sub(r"[\\`*<>\[\]|&~$#]|(?<!\w)_|_(?!\w)", r"\\\g<0>", " ".join(text.split()))
 
 
 def html_text(text: str) -> Markup:
