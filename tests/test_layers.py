@@ -13,7 +13,11 @@ import tensorprog
 ROOT = Path(tensorprog.__file__).parent
 LAYERS = (
     "errors",
+    "interrupts",
+    "writing",
+    "arrays",
     "exponents",
+    "notation",
     "functions",
     "program",
     "passes",
