@@ -67,3 +67,7 @@ class ContradictionError(TensorProgramError):
 
 class PrecisionError(ProgramError):
     """A number is known less precisely than was asked for; the message says how precisely it is known."""
+
+
+class OtherVersionWarning(UserWarning):
+    """A run store holds samples that another version of the library drew, and that are not used."""

@@ -14,6 +14,7 @@ import math
 import shlex
 import sys
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Annotated, Literal
 
@@ -36,7 +37,7 @@ from tensorprog.cli.arguments import (
     Proofs,
     Whole,
 )
-from tensorprog.cli.endings import ended
+from tensorprog.cli.endings import ended, told
 from tensorprog.cli.learning import linearity_
 from tensorprog.cli.proving import prove_
 from tensorprog.cli.study import MAX_INPUTS, Study
@@ -119,7 +120,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     try:
         started()
-        return _run(list(sys.argv[1:] if arguments is None else arguments))
+        with warnings.catch_warnings():
+            warnings.showwarning = told
+            return _run(list(sys.argv[1:] if arguments is None else arguments))
     except BaseException as error:
         return ended(error)
 

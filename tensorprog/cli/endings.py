@@ -18,6 +18,13 @@ WRONG, BROKEN_PIPE = 2, 141
 PACKAGE = Path(__file__).parents[1]
 
 
+def told(message: Warning | str, *_: object, **__: object) -> None:
+    """A warning in one line on standard error, without the place in this library that it comes from."""
+    if sys.stderr is not None:
+        with suppress(OSError, ValueError):
+            print(f"warning: {message}", file=sys.stderr, flush=True)
+
+
 def ended(error: BaseException) -> int:
     """Tell what ended a command; returns the exit code."""
     code, message = _words(error)

@@ -123,6 +123,12 @@ class Store:
                 rows = [(run, *pair, _checked(*pair, start)) for pair in pairs]
                 db.executemany("INSERT OR IGNORE INTO samples VALUES (?, ?, ?, ?, ?)", rows)
 
+    def others(self) -> dict[str, int]:
+        """Version of the library -> samples in the store that were drawn by it, for versions other than this one."""
+        wanted = "SELECT version, COUNT(*) FROM samples JOIN runs USING (run) WHERE version <> ? GROUP BY version"
+        with self._errors():
+            return dict(self._db.execute(wanted, (VERSION,)).fetchall()) if self._db is not None else {}
+
     def plan(self, request: str, length: int) -> list[int] | None:
         """The `length` sample counts kept for a request, or None."""
         wanted = "SELECT counts, checksum FROM plans WHERE request = ?"

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from scaling.runs import COUNTS, DATA, PROGRAMS, ROWS, WIDTHS, process, rows, run, same
 
-from tensorprog.errors import SamplingError
+from tensorprog.errors import OtherVersionWarning, SamplingError
 from tensorprog.scaling import jobs, measure
 from tensorprog.scaling import store as store_module
+from tensorprog.scaling.sampling import Sampling
 from tensorprog.scaling.store import Store
 
 KEY = ("programs", "data", "0", "float64", "exact", "0.1.0", 64)
@@ -88,6 +89,17 @@ def test_other_keys_share_nothing(tmp_path, expected, monkeypatch):
         run(store=path)
     assert rows(path) == (4 * ROWS, 4 * ROWS)
     same(run(store=path), expected)
+
+
+def test_samples_of_another_version_are_told_of(tmp_path, expected, monkeypatch):
+    path = tmp_path / "s.sqlite"
+    with monkeypatch.context() as patch:
+        patch.setattr(store_module, "VERSION", "0.2.0")
+        run(store=path)
+    sampling = Sampling(seed=4, store=path)
+    with pytest.warns(OtherVersionWarning, match=rf"holds {ROWS} numbers drawn by version 0\.2\.0: they are kept"):
+        same(sampling.measure(PROGRAMS, DATA, WIDTHS, COUNTS), expected)
+    assert rows(path) == (2 * ROWS, 2 * ROWS)
 
 
 def test_readings_share_nothing(tmp_path):
@@ -208,7 +220,7 @@ def test_two_runs_at_the_same_time_share_a_store(tmp_path, expected, seeds):
         one.stdin.write("\n")
         one.stdin.flush()
     for one in processes:
-        assert one.communicate(timeout=60) == ("", "")
+        assert one.communicate(timeout=60) == ("begun\nsubmitted\n", "")
         assert one.returncode == 0
     assert rows(path) == (ROWS * len(set(seeds)),) * 2
     for seed in set(seeds):
