@@ -83,14 +83,14 @@ def test_widths_fit_the_ratios_of_the_program():
     [([(2, 0)], r"C\^\{2,0\} has bounds"), ([(0, 3)], r"C\^\{0,3\} vanishes identically"), ([0, 2], "proofs=")],
 )
 def test_what_cannot_be_proved_is_an_error_before_any_limit_is_taken_or_sampled(monkeypatch, orders, message):
-    for step in ("with_limits", "measure"):
+    for step in ("with_limits", "Sampling"):
         monkeypatch.setattr(verification, step, lambda *_, **__: pytest.fail("work has started"))
     with pytest.raises(OrderError, match=message):
         verified(orders)
 
 
 def test_an_upper_bound_is_an_error_before_sampling(monkeypatch):
-    monkeypatch.setattr(verification, "measure", lambda *_, **__: pytest.fail("sampling has started"))
+    monkeypatch.setattr(verification, "Sampling", lambda *_, **__: pytest.fail("sampling has started"))
     with pytest.raises(OrderError, match=r"C\^\{0,1\} cannot be proved .* leave 0,1 out of proofs"):
         tp.verify(tp.trace(bilinear, inputs=4), np.eye(4), [(0, 1)], proofs=[(0, 1)], progress=False)
 
