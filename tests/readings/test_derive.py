@@ -11,7 +11,7 @@ from itertools import product
 import pytest
 
 import tensorprog as tp
-from tensorprog.errors import ExpressionError, OrderError
+from tensorprog.errors import ExpressionError, OrderError, ProgramError
 from tensorprog.readings import calculus
 from tensorprog.readings.sizes import UnboundedSize
 
@@ -255,3 +255,15 @@ def test_judgments_that_wait_are_those_that_recurse(monkeypatch):
     plain = tp.derive(program)
     monkeypatch.setattr(calculus, "DEEP", 3)
     assert tp.derive(program) == plain
+
+
+def test_a_net_of_two_outputs_is_told_to_take_one():
+    def two(x):
+        h = tp.tanh(tp.linear("U", x))
+        return tp.readout("v", h), tp.readout("w", h)
+
+    program = tp.trace(two, inputs=3)
+    with pytest.raises(ProgramError, match=r"has 2 outputs at input 0 \(F0.0, F0.1\) where one is needed; take one"):
+        tp.derive(program, [(0, 2)])
+    one = program.restricted([f"F{i}.1" for i in range(3)])
+    assert tp.derive(one, [(0, 2)])[0, 2].exponent == -1
