@@ -10,11 +10,9 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from html import escape
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from tensorprog.exponents import Exponent
+from typing import Protocol
 
 SIGNS = {
     "→": r"$\to$",
@@ -92,7 +90,17 @@ LATEX = Form(
 MATHTEXT = Form(str, "{}$^{{{}}}$", "{}", "{}$_{{{}}}$", "{}", "{}·10$^{{{}}}$", "−", "−")
 
 
-def law(size: Exponent | None, form: Form = PLAIN) -> str:
+class PowerLaw(Protocol):
+    """The class n^power (log n)^log."""
+
+    @property
+    def power(self) -> int | Fraction: ...
+
+    @property
+    def log(self) -> int | Fraction | float: ...
+
+
+def law(size: PowerLaw | None, form: Form = PLAIN) -> str:
     """n^e (log n)^l, 0 for None; n^0 is left out before a logarithm, and a power 1 but in plain text.
 
     >>> from tensorprog.exponents import Exponent
