@@ -36,8 +36,8 @@ def law(scale, correlation):
 
 
 def precise(formula, scale):
-    """E f(σw) by 20 digits, over intervals that grow by 4 from both ends of what f and the Gaussian live on."""
-    with mpmath.workdps(20):
+    """E f(σw) by 20 digits and more, over intervals that grow by 4 from both ends of what f and the Gaussian live on."""
+    with mpmath.workdps(40 if scale < 1 else 20):  # its errors are absolute
         edge = min(mpmath.mpf(1), mpmath.mpf(scale))
         ends = [mpmath.mpf(0)]
         while edge < 12 * scale:
