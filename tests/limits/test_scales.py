@@ -36,7 +36,7 @@ def law(scale, correlation):
 
 
 def precise(formula, scale):
-    """E f(σw) by 20 digits and more, over intervals that grow by 4 from both ends of what f and the Gaussian live on."""
+    """E f(σw) by 20 digits and more, over intervals that double from the scale of f to the ends of the Gaussian."""
     with mpmath.workdps(40 if scale < 1 else 20):  # its errors are absolute
         edge = min(mpmath.mpf(1), mpmath.mpf(scale))
         ends = [mpmath.mpf(0)]
