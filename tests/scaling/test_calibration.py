@@ -10,13 +10,14 @@ from collections import Counter
 from fractions import Fraction
 
 import pytest
-from scaling.synthetic import SHAPES, sizes
+from scaling.synthetic import sizes
 
 from tensorprog.exponents import Exponent
 from tensorprog.scaling import judge
 
 WIDTHS = tuple(64 << k for k in range(7))
 SAMPLES = 1000
+SHAPES = ("half normal", "narrow", "product")
 HALF = Fraction(1, 2)
 SETTINGS = [(shape, c, 0) for shape in SHAPES for c in (-0.3, 0.0, 0.3, 1.0)] + [("half normal", 0.3, 1)]
 
