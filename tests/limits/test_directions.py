@@ -53,7 +53,7 @@ def along(program, d, points, y, data, width, samples, seed=0):
     """‖C^{2,d}‖, and ‖C^{2,d} ∇F(y)‖/‖∇F(y)‖ from C^{1,d+1}, on the same weights."""
     orders = (2, d, points), (1, d + 1, (*points, y)), (0, 1, (y, y))
     correlations = [tp.correlation(program, *order) for order in orders]
-    whole, part, kernel = tp.sample(correlations, data, width, samples, seed)
+    whole, part, kernel = tp.sample(correlations, data, width, samples, seed, together=True)
     return whole, (d + 1) / 2 * part / np.sqrt(kernel)
 
 
@@ -104,7 +104,7 @@ def test_constants_are_those_of_the_sampler(name, points):
         y = entry.points[int(entry.constant_of[-3])]
         names = ["v"] if entry.d == 2 else list(program.parameters)
         pair = norm_share(program, entry.d + 1, (*entry.points, y), names), tp.correlation(program, 0, 1, (y, y))
-        part, kernel = tp.sample(pair, data, WIDTH, 200, 7)
+        part, kernel = tp.sample(pair, data, WIDTH, 200, 7, together=True)
         values = (entry.d + 1) / 2 * part / np.sqrt(kernel) * float(WIDTH) ** -float(entry.exponent)
         tolerance = SIGMAS * values.std() / np.sqrt(200) + 40 / WIDTH * entry.constant
         assert abs(values.mean() - entry.constant) < tolerance, entry.constant_of
@@ -116,7 +116,7 @@ def test_shares_of_the_norm_add_up(name):
     case = BY_NAME[name]
     program, data = reparametrised(case.trace(2), {"v": tp.abc(Fraction(1, 2), 0, 1)}), case.data(2)
     shares = [norm_share(program, 2, (0, 1, 1), [key]) for key in program.parameters]
-    whole, *parts = tp.sample([tp.correlation(program, 1, 2, (0, 1, 1)), *shares], data, 12, 5)
+    whole, *parts = tp.sample([tp.correlation(program, 1, 2, (0, 1, 1)), *shares], data, 12, 5, together=True)
     assert np.sum(np.square(parts), axis=0) == pytest.approx(whole**2, rel=1e-9)
     assert all(np.all(part > 0) for part in parts)
 
