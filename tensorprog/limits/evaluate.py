@@ -2,8 +2,9 @@
 
 Errors follow derivatives: those of the operands pass through sums and products; an expectation adds its own, and for
 each of its covariances and means what it changes by when that one is moved up and down by its error. Sampled
-expectations share their scramblings, whose deviations are added, not their sizes; they are moved all at once, with
-fixed random signs. Expectations of one law follow each other and share the factors that they sample.
+expectations share their scramblings, whose deviations are added, not their sizes; for them, and quadratures of more
+than two Gaussians, that change is taken at few points, all moved at once with fixed random signs. Expectations of one
+law follow each other and share the factors that they sample.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tensorprog.limits.estimates import Estimate, applied, multiplied, plain, summed, with_variances
-from tensorprog.limits.expectations import METHODS, SAMPLING, average
+from tensorprog.limits.expectations import METHODS, QUADRATURE, SAMPLING, average
 from tensorprog.limits.expectations import Expectation as Average
 from tensorprog.limits.gaussian import in_time
 from tensorprog.limits.nested import Coordinates
@@ -40,6 +41,8 @@ from tensorprog.limits.scalars import (
 
 Array = NDArray[np.float64]
 DRAWS = 3  # of random signs
+FEW = 2**10  # points of a sequence, enough for what an error changes
+STEP = 1e-3  # relative
 
 
 def operands(node: Node) -> tuple[Value, ...]:
@@ -231,34 +234,62 @@ class Evaluation:
                 moving.setdefault(core, []).append((k, sign))
         if not moving:
             return 0.0
+        if found.method == SAMPLING or (size > 2 and found.method == QUADRATURE):
+            return self._moved_together(factors, size, inputs, errors, entries)
         count = len(moving)
         ways = np.zeros((2 * count, len(inputs)))
         for row, group in enumerate(moving.values()):
             for k, sign in group:
                 ways[2 * row : 2 * row + 2, k] = sign, -sign
-        if found.method == SAMPLING:
-            ways = np.random.default_rng(count).choice([-1.0, 1.0], (DRAWS, count)) @ ways[::2]
         lead = (len(ways), *([1] * found.value.ndim))
         places = [p.value for p in inputs]
         for group in moving.values():
             error = reduce(np.maximum, [errors[k] for k, _ in group])
             for k, _ in group:
                 places[k] = places[k] + ways[:, k].reshape(lead) * error
-        variances = {i * (i + 3) // 2 for i in range(size)}
-        places = [np.maximum(x, 0) if k in variances else x for k, x in enumerate(places)]
-        changes = np.abs(self._average(factors, size, places, entries, {}).value - found.value)
-        if found.method == SAMPLING:
-            change = np.sqrt(count * (changes**2).mean(0))
-        else:
-            change = changes.reshape(count, 2, *found.value.shape).max(1).sum(0)
+        places = [np.maximum(x, 0) if k in _variances(size) else x for k, x in enumerate(places)]
+        values = self._average(factors, size, places, entries, {}).value
+        change = np.abs(values - found.value).reshape(count, 2, *found.value.shape).max(1).sum(0)
         return plain(np.nan_to_num(change, nan=inf, posinf=inf))
 
-    def _average(self, factors: list[Any], size: int, places: Sequence[Any], entries: int, memory: Memory) -> Average:
-        """The expectation at these covariances, of which there are `entries`, and means."""
+    def _moved_together(
+        self, factors: list[Any], size: int, inputs: Sequence[Estimate], errors: Sequence[Any], entries: int
+    ) -> Any:
+        """The same at few points, of which the average is known to the root of their number only: by a difference
+        quotient over a thousandth of the scale, or over the errors where these are larger."""
+        largest = reduce(np.maximum, [np.asarray(inputs[k].value) for k in _variances(size)])
+        scales = [largest if k < entries else np.sqrt(largest) + np.abs(p.value) for k, p in enumerate(inputs)]
+        moving = [k for k, error in enumerate(errors) if np.any(error)]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratios = [np.where(np.asarray(errors[k]) == 0, 0, errors[k] / scales[k]) for k in moving]
+        relative = reduce(np.maximum, ratios)
+        step = np.maximum(relative, STEP)
+        signs = np.random.default_rng(len(moving)).choice([-1.0, 1.0], (DRAWS, len(inputs)))
+        signs = np.concatenate([np.zeros((1, len(inputs))), signs])
+        lead = (len(signs), *([1] * max(np.ndim(p.value) for p in inputs)))
+        places = [p.value for p in inputs]
+        for k in moving:
+            places[k] = places[k] + signs[:, k].reshape(lead) * (step * scales[k])
+        places = [np.maximum(x, 0) if k in _variances(size) else x for k, x in enumerate(places)]
+        values = self._average(factors, size, places, entries, {}, few=True).value
+        change = relative / step * np.sqrt(len(moving) * ((values[1:] - values[0]) ** 2).mean(0))
+        return plain(np.nan_to_num(change, nan=inf, posinf=inf))
+
+    def _average(
+        self, factors: list[Any], size: int, places: Sequence[Any], entries: int, memory: Memory, few: bool = False
+    ) -> Average:
+        """The expectation at these covariances, of which there are `entries`, and means; sampled at few points."""
         arrays = [np.asarray(x) for x in places]
         shape = np.broadcast_shapes(*(x.shape for x in arrays))
         count = len(places) - entries
         pairs = [(j, i) for i in range(count) for j in range(i + 1)]
         constant = [np.zeros(())] * (len(pairs) - entries)  # the coordinates behind the Gaussians
         covariance = dict(zip(pairs, [*arrays[:entries], *constant], strict=True))
+        if few:
+            return average(factors, shape, covariance, arrays[entries:], min(FEW, self.points), memory, SAMPLING)
         return average(factors, shape, covariance, arrays[entries:], self.points, memory)
+
+
+def _variances(size: int) -> list[int]:
+    """Where they stand in a lower triangle, row by row."""
+    return [i * (i + 3) // 2 for i in range(size)]

@@ -100,7 +100,7 @@ def sample(
     return found[0] if isinstance(c, Program) else found
 
 
-def check_budget(memory: object) -> int:
+def check_budget(memory: object = None) -> int:
     """Bytes that may be used, half of what is free for None; SamplingError for what is no number of them."""
     if memory is None:
         return free_memory() // 2
@@ -174,7 +174,7 @@ def _held_at_once(joint: Joint, width: int, d0: int, method: str, samples: int, 
     least = needed(joint, width, d0, reading, dtype=dtype)
     advice = f"the largest width that fits is {low * step}; use it, or free memory" if low else "no width fits"
     raise SamplingError(
-        f"width {width} needs about {least} bytes by the {reading} reading, {limit} may be used, half of what is "
+        f"width {width} needs about {least} bytes by the {reading} reading, {check_budget()} may be used, half of what is "
         f"free; {advice}"
     )
 

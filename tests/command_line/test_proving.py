@@ -10,6 +10,7 @@ import pytest
 from command_line.place import QUICK, VALID, snapshot, strict
 
 from tensorprog.report import verification
+from tensorprog.scaling import sampling
 
 VERIFY = f"verify mlp -o depth=1 --inputs x.npy {QUICK} --orders 0,1"
 
@@ -91,7 +92,7 @@ def test_exit_code_1_when_a_step_is_refuted(run, monkeypatch):
     ],
 )
 def test_what_cannot_be_proved_is_said_before_sampling(run, place, monkeypatch, options, message):
-    monkeypatch.setattr(verification, "measure", lambda *_, **__: pytest.fail("sampling has started"))
+    monkeypatch.setattr(sampling, "measure", lambda *_, **__: pytest.fail("sampling has started"))
     before = snapshot(place)
     code, out, err = run(f"{VERIFY} {options} --out results")
     assert (code, out) == (2, "")

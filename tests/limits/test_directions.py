@@ -21,6 +21,7 @@ from tensorprog.limits.definite import decided, derive
 from tensorprog.limits.estimates import Estimate
 from tensorprog.limits.terms import Term
 from tensorprog.passes.correlation import norm_share
+from tensorprog.readings import Status
 from tensorprog.readings import derive as bounds
 from tensorprog.readings.derive import reparametrised
 from tensorprog.report.verification import _verdict
@@ -283,6 +284,7 @@ def test_a_verdict_on_a_definite_power_is_that_on_a_bound():
     (entry,) = derive(case.trace(1), [(2, 1)], (0, 0), data=case.data(1))
     widths = (64, 128, 256, 512)
     sizes = [np.abs(np.random.default_rng(n).standard_normal(400)) / n**2 for n in widths]
-    found = _verdict(entry, widths, sizes, 0.1, 0)
+    floors = [0.0] * len(widths)
+    found = _verdict(entry, widths, sizes, floors, 0.1, 0)
     assert (found.verdict, found.tight) == ("confirmed", False)
-    assert _verdict(replace(entry, status="definite"), widths, sizes, 0.1, 0).verdict == "refuted"
+    assert _verdict(replace(entry, status=Status.DEFINITE), widths, sizes, floors, 0.1, 0).verdict == "refuted"

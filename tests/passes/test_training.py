@@ -235,7 +235,7 @@ WRONG = [
     ({"targets": [1.0] * 9}, "targets have shape (9,)"),
     ({"targets": [[1.0, 2.0]]}, "targets have shape (1, 2)"),
     ({"targets": [float("inf")]}, "NaN or infinite"),
-    ({"targets": "yes"}, "no array of numbers"),
+    ({"targets": "yes"}, "no array of real numbers"),
 ]
 
 
