@@ -157,10 +157,11 @@ def check_memory(
 
 def _held_at_once(joint: Joint, width: int, d0: int, method: str, samples: int, dtype: np.dtype[np.floating]) -> int:
     """Samples that one call may hold at once in half of the free memory, or SamplingError when none fits."""
-    limit = check_results([samples] * len(joint.programs))
+    limit = check_budget()
+    room = check_results([samples] * len(joint.programs)) if limit else 0
 
     def held(n: int) -> int:
-        return at_once(joint, n, d0, reading_of(joint, n, d0, method), limit, samples, dtype=dtype)
+        return at_once(joint, n, d0, reading_of(joint, n, d0, method), room, samples, dtype=dtype)
 
     if found := held(width):
         return found
@@ -174,7 +175,7 @@ def _held_at_once(joint: Joint, width: int, d0: int, method: str, samples: int, 
     least = needed(joint, width, d0, reading, dtype=dtype)
     advice = f"the largest width that fits is {low * step}; use it, or free memory" if low else "no width fits"
     raise SamplingError(
-        f"width {width} needs about {least} bytes by the {reading} reading, {check_budget()} may be used, half of what is "
+        f"width {width} needs about {least} bytes by the {reading} reading, {limit} may be used, half of what is "
         f"free; {advice}"
     )
 
