@@ -67,18 +67,18 @@ class Expression(Function):
         return ARGUMENTS[: self.arguments]
 
     @property
-    def factorial_growth(self) -> bool | None:  # type: ignore[override]  # read off the tree
+    def factorial_growth(self) -> bool | None:  # type: ignore[override]  # a constant of other classes, here read off the tree
         return analysis.holomorphic_beyond_one(self.tree) or None
 
     @property
-    def regular(self) -> bool:  # type: ignore[override]  # read off the tree
+    def regular(self) -> bool:  # type: ignore[override]  # a constant of other classes, here read off the tree
         return analysis.is_regular(self.tree)
 
     def regular_on(self, domain: Sequence[Interval]) -> bool:
         return analysis.is_regular(self.tree, self.symbols, tuple(domain))
 
     @property
-    def exponential(self) -> bool:  # type: ignore[override]  # read off the tree
+    def exponential(self) -> bool:  # type: ignore[override]  # a constant of other classes, here read off the tree
         return self.exponential_in((True,) * self.arity)
 
     def exponential_in(self, moving: Sequence[bool]) -> bool:

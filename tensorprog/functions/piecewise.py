@@ -39,7 +39,7 @@ class Piecewise(Univariate):
         return f"expression({self.text})"
 
     @property
-    def kinks(self) -> tuple[Fraction, ...]:  # type: ignore[override]  # is a field
+    def kinks(self) -> tuple[Fraction, ...]:  # type: ignore[override]  # a constant of other classes, here a field of the record
         return self.ends
 
     @property
@@ -49,19 +49,19 @@ class Piecewise(Univariate):
         return tuple(pairwise(ends))
 
     @cached_property
-    def smoothness(self) -> int:  # type: ignore[override]  # read off the pieces
+    def smoothness(self) -> int:  # type: ignore[override]  # a constant of other classes, here read off the pieces
         for order in range(MAX_ORDER):
             if self.jumps(order):
                 return order + 1
         raise ExpressionError(f"{self.spec} is smoother at its kinks than derivatives of order {MAX_ORDER} tell")
 
     @cached_property
-    def regular(self) -> bool:  # type: ignore[override]  # read off the pieces
+    def regular(self) -> bool:  # type: ignore[override]  # a constant of other classes, here read off the pieces
         pairs = zip(self.pieces, self.intervals, strict=True)
         return all(analysis.is_regular(piece, (self.z,), (interval,)) for piece, interval in pairs)
 
     @cached_property
-    def exponential(self) -> bool:  # type: ignore[override]  # read off the pieces
+    def exponential(self) -> bool:  # type: ignore[override]  # a constant of other classes, here read off the pieces
         return all(analysis.exponential_type(piece, (self.z,)) for piece in self.pieces)
 
     def piece_trees(self, k: int) -> tuple[sympy.Expr, ...]:

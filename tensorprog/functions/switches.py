@@ -21,7 +21,7 @@ Pieces = tuple[tuple[Fraction, ...], tuple[sympy.Expr, ...]]
 """Kinks, rising, and the trees between them."""
 
 
-class Switch(sympy.Function):  # type: ignore[misc]  # sympy has no types
+class Switch(sympy.Function):  # type: ignore[misc]  # sympy has no types, so that its classes are Any
     """A function that is smooth but where an inner tree changes sign."""
 
     is_real = True

@@ -24,7 +24,7 @@ MAX_NODES = 10_000
 MAX_DERIVATIVE = 100_000  # nodes of a derivative before anything is simplified
 
 
-class Own(sympy.Function):  # type: ignore[misc]  # sympy has no types
+class Own(sympy.Function):  # type: ignore[misc]  # sympy has no types, so that its classes are Any
     """A function whose numbers at constants are those of its standard form."""
 
     def _eval_evalf(self, prec: int) -> sympy.Expr:
