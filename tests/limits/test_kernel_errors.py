@@ -214,6 +214,15 @@ def test_errors_of_near_duplicates_hold(slope, gap, scale):
         assert abs(float(mp.mpf(limit.value) - exact)) <= limit.error
 
 
+@pytest.mark.parametrize("slope", [Fraction(0), Fraction(1, 10), Fraction(-1)])
+@pytest.mark.parametrize("factor", [3.0, -3.0, -1.0])
+def test_multiples_have_the_values_of_the_recursion(slope, factor):
+    x = DATA[0]
+    found, error = tp.kernel(traced(3, tp.leaky_relu(slope)), [x], [factor * x], errors=True)
+    exact = float(relu_recursion(x, factor * x, 3, float(slope)))
+    assert abs(found[0, 0] - exact) <= error[0, 0] + 1e-15 * abs(exact) and error[0, 0] < 1e-12
+
+
 def erf_recursion(x, y, depth, std):
     """The NTK of an erf MLP in 40 digits."""
     X, Y = [mp.mpf(float(t)) for t in x], [mp.mpf(float(t)) for t in y]
