@@ -23,7 +23,7 @@ from enum import Enum, auto
 from typing import assert_never
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from tensorprog.scaling.fit import Projection
 from tensorprog.scaling.quantiles import LEVELS, Array, Points
@@ -94,7 +94,7 @@ class Profile:
     @property
     def p_value(self) -> float:
         """Probability of a larger χ²; 1 where nothing is left to test."""
-        return float(stats.chi2.sf(self.chi2, self.freedom)) if self.freedom > 0 else 1.0
+        return float(special.chdtrc(self.freedom, self.chi2)) if self.freedom > 0 else 1.0
 
 
 def profile(points: Points, family: Family, levels: Sequence[int], critical: float, grid: int = GRID) -> Profile:
@@ -103,25 +103,28 @@ def profile(points: Points, family: Family, levels: Sequence[int], critical: flo
     levels: which quantile each column of the logarithms is, 0 the median, 1 the 0.9 quantile.
     """
     algebra = Projection.of(points)
-    count, kinds = points.logs.shape
+    kinds = points.logs.shape[1]
     left = algebra.residual @ algebra.white(points.logs)
-    chi2, slope = np.asarray(left @ left), algebra.slope(points.logs)
-    moved: list[Array] = []
+    moved, costs, slopes = [], [], []
     for column, level in enumerate(levels):
-        offset = np.zeros((grid, count, kinds))
-        offset[:, :, column] = family.logs(points.widths[0] / points.widths, level, grid)
-        residual = algebra.white(offset) @ algebra.residual.T
-        along = [grid if i == column else 1 for i in range(kinds)]
-        chi2 = chi2 + (np.sum(residual**2, axis=1) - 2 * residual @ left).reshape(along)
-        slope = slope - algebra.slope(offset).reshape(along)
+        logs = family.logs(points.widths[0] / points.widths, level, grid)
+        white = (logs[:, :, None] * algebra.whitening[:, :, column]).reshape(grid, -1)
+        residual = white @ algebra.residual.T
         moved.append(residual)
+        costs.append(np.sum(residual**2, axis=1) - 2 * residual @ left)
+        slopes.append(white @ algebra.slope_of)
     if kinds == 2:
-        chi2 = chi2 + 2 * moved[0] @ moved[1].T
-    best = float(chi2.min())
-    room = critical**2 - (chi2 - best)
-    inside = room >= 0
-    spread = algebra.error * np.sqrt(room[inside])
-    interval = float((slope[inside] - spread).min()), float((slope[inside] + spread).max())
+        chi2 = 2 * moved[0] @ moved[1].T
+        chi2 += costs[0][:, None]
+        chi2 += costs[1]
+    else:
+        chi2 = costs[0]
+    least = float(chi2.min())
+    inside = np.nonzero(chi2 <= least + critical**2)  # few of the grid
+    slope = algebra.slope(points.logs) - sum(part[place] for part, place in zip(slopes, inside, strict=True))
+    spread = algebra.error * np.sqrt(critical**2 + least - chi2[inside])
+    interval = float((slope - spread).min()), float((slope + spread).max())
+    best = float(left @ left) + least
     return Profile(best, points.logs.size - 1 - 2 * kinds, interval)
 
 
@@ -133,7 +136,7 @@ def families_of(points: Points, tail: float = CONFIRMING_TAIL) -> list[Family]:
     """
     largest = UNKNOWN
     if points.logs.shape[1] == 2:
-        spread = float(points.logs[0, 1] - points.logs[0, 0]) / stats.norm.ppf(LEVELS[1])
+        spread = float(points.logs[0, 1] - points.logs[0, 0]) / special.ndtri(LEVELS[1])
         largest = float(np.exp(tail * np.clip(spread, 0.1, 5.0) ** 2 / 2))
     return [*FAMILIES, *(Family(Form.EXPONENTIAL, (power, power), largest) for power in SLOW)]
 

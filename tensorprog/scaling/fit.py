@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from tensorprog.scaling.quantiles import Array, Points
 
@@ -43,7 +43,7 @@ class Fit:
     @property
     def p_value(self) -> float:
         """Probability of a larger χ² were the model true; 1 where nothing is left to test."""
-        return float(stats.chi2.sf(self.chi2, self.freedom)) if self.freedom > 0 else 1.0
+        return float(special.chdtrc(self.freedom, self.chi2)) if self.freedom > 0 else 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from tensorprog.exponents import UNBOUNDED_LOG, Exponent
 from tensorprog.scaling.advice import Advice, Reason, advise
@@ -159,7 +159,7 @@ def log_factor(law: Exponent, widths: Array) -> Array:
 
 
 def _student(confidence: float, found: Points) -> float:
-    return float(stats.t.ppf((1 + confidence) / 2, found.freedom))
+    return float(special.stdtrit(found.freedom, (1 + confidence) / 2))
 
 
 def _straight(found: Points, draws: Array) -> tuple[float, Interval]:
