@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 from tensorprog.errors import TensorProgramError
 from tensorprog.functions import Function, identity
 from tensorprog.limits.estimates import EPS, Estimate
-from tensorprog.limits.evaluate import Evaluation
 from tensorprog.limits.expectations import average
 from tensorprog.limits.scalars import Affine, Equations, Expectation, Number, Product, Scalar, Sum, Symbol, Value
 
@@ -112,7 +111,7 @@ class Envelopes:
     def __init__(
         self,
         equations: Equations,
-        rows: Evaluation,
+        rows: Mapping[int, Estimate],
         symbols: Mapping[str, tuple[Envelope, Envelope]],
         seen: Mapping[int, Seen],
     ) -> None:
@@ -127,7 +126,7 @@ class Envelopes:
         return found[nodes[-1]]
 
     def _row(self, here: int) -> tuple[Envelope, Envelope]:
-        estimate = self.rows.found[here]
+        estimate = self.rows[here]
         return _sided(np.abs(estimate.value)), _sided(estimate.whole_error)
 
     def _of(self, here: int, found: Mapping[int, tuple[Envelope, Envelope]]) -> tuple[Envelope, Envelope]:
@@ -185,7 +184,7 @@ class Envelopes:
         entry, centre = node.covariance[2 * i], node.mean[i]
         key = function, order, entry, centre
         if key not in self._moments:
-            variance, mean = (Estimate(0.0, 0.0) if x is None else self.rows.found[x] for x in (entry, centre))
+            variance, mean = (Estimate(0.0, 0.0) if x is None else self.rows[x] for x in (entry, centre))
             self._moments[key] = moments(Side(function, order, variance, mean))
         return self._moments[key]
 

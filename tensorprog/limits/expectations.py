@@ -230,10 +230,12 @@ class _Task:
                 np.nan_to_num(error, nan=np.inf, posinf=np.inf),
             )
         part = Part(np.broadcast_to(value, shape), np.broadcast_to(error, shape))
-        lost = np.isfinite(part.error) & (part.error > CANCELLED * np.abs(part.value))
-        if self.method is None and self.size <= 2 and lost.any():
-            return self.recovered(part, lost, entries, means)
-        return part
+        if self.method is not None or self.size > 2:
+            return part
+        lost = error > CANCELLED * np.abs(value)
+        if lost.any():
+            lost = np.broadcast_to(lost & np.isfinite(error), shape)
+        return self.recovered(part, lost, entries, means) if lost.any() else part
 
     def recovered(self, part: Part, lost: Array, entries: Entries, means: Sequence[Array] | None) -> Part:
         """With digits that terms of both signs have cancelled, by quadrature where it keeps more."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tensorprog.errors import ProgramError
 from tensorprog.limits.envelopes import Envelope, Envelopes, Seen, UnboundedError, sides
-from tensorprog.limits.estimates import EPS
+from tensorprog.limits.estimates import EPS, Estimate
 from tensorprog.limits.evaluate import Evaluation, operands, reachable
 from tensorprog.limits.expectations import METHODS, SAMPLING
 from tensorprog.limits.gaussian import UndecidedLimit
@@ -23,7 +24,7 @@ from tensorprog.readings.derive import proved_sizes
 from tensorprog.readings.team import Team, blas, cores
 
 Array = NDArray[np.float64]
-BLOCK = 2**17  # entries of the matrix that one thread computes at a time
+BLOCK = 2**18  # entries of the matrix that one thread computes at a time
 PAIRS = 2**12  # pairs of inputs that one thread computes at a time, errors followed
 NEAR = 1e-6  # of 1 - |r|: pairs of inputs next to each other are taken by themselves where there are kinks
 
@@ -148,6 +149,7 @@ class Blocks:
         starts = range(0, shape[0], step)
         seen = {x: (np.zeros((shape[0], 1)), np.zeros((1, shape[1])), [0.0]) for x in self.averages}
         near: list[NDArray[np.intp]] = []
+        lone = self._lone()
 
         def block(index: int) -> dict[int, tuple[Array, float]]:
             part = slice(starts[index], starts[index] + step)
@@ -155,7 +157,8 @@ class Blocks:
             symbols = self._symbols(part, rest)
             if self.kinked:
                 near.extend(self._near(symbols, part, rest))
-            run = Evaluation(self.equations, symbols, followed=False)
+            known = {x: self._part(x, found, part, rest) for x, found in lone.items()}
+            run = Evaluation(self.equations, symbols, followed=False, found=known)
             found = run(self.entry.target)
             if METHODS[found.method] == SAMPLING:
                 raise UnboundedError
@@ -177,15 +180,40 @@ class Blocks:
                     seen[x][2].append(correlation)
         told = {x: Seen(Envelope(np.sqrt(a), np.sqrt(b)), max(c)) for x, (a, b, c) in seen.items()}
         pairs = np.concatenate(near) if near else np.zeros((0, 2), dtype=np.intp)
-        return result, self._envelope(told), pairs
+        return result, self._envelope(told, lone), pairs
 
     def _symbols(self, part: slice, rest: slice) -> dict[str, ArrayLike]:
         """(rows, 1), (1, columns) or (rows, columns) by which inputs a symbol reads; constants are numbers."""
         found: dict[str, ArrayLike] = {**self.entry.constants}
-        for symbol in self.entry.data.grams:
+        for symbol in self.crossed:
             left, right = self._halves(symbol, part, rest)
             found[symbol] = left @ right.T / self.rows.shape[-1]
         return found
+
+    def _lone(self) -> dict[int, Estimate]:
+        """What depends on one input only, at all rows (rows, 1) or all columns (1, columns)."""
+        symbols: dict[str, ArrayLike] = {**self.entry.constants}
+        errors: dict[str, ArrayLike] = {name: EPS * abs(x) for name, x in self.entry.constants.items()}
+        for symbol, group in self.entry.data.grams.items():
+            if symbol not in self.crossed:
+                left, right = self._halves(symbol, slice(0, None), slice(0, None))
+                axis = int(not any(name in self.entry.second for name in group))
+                sizes = (left * right).mean(1), rounding(left.shape[1], group) * np.abs(left * right).mean(1)
+                symbols[symbol], errors[symbol] = (np.expand_dims(x, axis) for x in sizes)
+        run = Evaluation(self.equations, symbols, errors=errors)
+        run.compute([x for x in self.nodes if x not in self.mixed])
+        return run.found
+
+    def _part(self, node: int, found: Estimate, part: slice, rest: slice) -> Estimate:
+        """Such a value at a block."""
+
+        def cut(array: Any) -> Any:
+            for axis, some in enumerate((part, rest)):
+                if np.ndim(array) > axis and axis in self.reads[node] and array.shape[axis] > 1:
+                    array = array[(slice(None),) * axis + (some,)]
+            return array
+
+        return replace(found, value=cut(found.value), error=cut(found.error), deviations=cut(found.deviations))
 
     def _halves(self, symbol: str, part: slice, rest: slice) -> tuple[Array, Array]:
         """The products of a symbol's vectors of rows (rows, d0), and of columns (columns, d0); ones for none."""
@@ -225,26 +253,14 @@ class Blocks:
             scaled = np.abs(run.found[both].value) / np.sqrt(a) / np.sqrt(b)
         return float(np.nan_to_num(scaled, nan=0, posinf=0).max(initial=0))
 
-    def _envelope(self, seen: dict[int, Seen]) -> Envelope:
+    def _envelope(self, seen: dict[int, Seen], lone: dict[int, Estimate]) -> Envelope:
         whole = slice(0, None)
-        symbols: dict[str, ArrayLike] = {**self.entry.constants}
-        errors: dict[str, ArrayLike] = {name: EPS * abs(x) for name, x in self.entry.constants.items()}
         crossed: dict[str, tuple[Envelope, Envelope]] = {}
-        for symbol, group in self.entry.data.grams.items():
-            factor = rounding(self.rows.shape[-1], group)
-            if symbol in self.crossed:
-                size = Envelope(*self._sizes(symbol, whole, whole))
-                crossed[symbol] = size, Envelope(factor * size.left, size.right)
-            else:
-                left, right = self._halves(symbol, whole, whole)
-                by_rows = not any(name in self.entry.second for name in group)
-                products = left * right
-                symbols[symbol], errors[symbol] = (
-                    x[:, None] if by_rows else x[None] for x in (products.mean(1), factor * np.abs(products).mean(1))
-                )
-        rows = Evaluation(self.equations, symbols, errors=errors)
-        rows.compute([x for x in self.nodes if x not in self.mixed])
-        return Envelopes(self.equations, rows, crossed, seen)(self.nodes, self.mixed)[1]
+        for symbol in self.crossed:
+            size = Envelope(*self._sizes(symbol, whole, whole))
+            factor = rounding(self.rows.shape[-1], self.entry.data.grams[symbol])
+            crossed[symbol] = size, Envelope(factor * size.left, size.right)
+        return Envelopes(self.equations, lone, crossed, seen)(self.nodes, self.mixed)[1]
 
 
 def _reads_second(program: Program, name: str) -> bool:
