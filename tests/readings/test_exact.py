@@ -52,7 +52,7 @@ def test_same_law_as_the_dense_reading(case, width):
 @by_case
 @pytest.mark.parametrize("width", [4, 8, 32, 128])
 def test_same_law_with_many_samples(case, width):
-    samples = 20_000 if width < 100 else 6000
+    samples = 10_000 if width < 100 else 3000
     assert same_law(values(case, width, samples, 3, "dense"), values(case, width, samples, 4, "exact"))
 
 
