@@ -12,6 +12,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import lru_cache
 from math import inf
 from typing import Any, final
 
@@ -249,10 +250,18 @@ def horner(coefficients: Sequence[Fraction], z: Array) -> Array:
     """Σ_j c_j z^j, lowest coefficient first, in the dtype of z."""
     if not coefficients:
         return np.zeros_like(z)
-    total = np.full_like(z, float(coefficients[-1]))
-    for c in reversed(coefficients[:-1]):
-        total = total * z + z.dtype.type(float(c))
+    last, *rest = [z.dtype.type(c) for c in _floats(tuple(coefficients))]
+    total = np.full_like(z, last)
+    for c in rest:
+        total *= z
+        total += c
     return total
+
+
+@lru_cache(1024)
+def _floats(coefficients: tuple[Fraction, ...]) -> tuple[float, ...]:
+    """Highest first."""
+    return tuple(float(c) for c in reversed(coefficients))
 
 
 def differentiated(coefficients: Sequence[Fraction], times: int = 1) -> tuple[Fraction, ...]:

@@ -39,10 +39,10 @@ def logistic_polynomial(k: int) -> tuple[Fraction, ...]:
 
 def logistic(k: int, z: Array) -> Array:
     """σ^{(k)}(z)."""
-    value = np.asarray(special.expit(z))
     if k == 0:
-        return value
-    return np.asarray(value * special.expit(-z) * horner(logistic_polynomial(k), np.tanh(z / 2)))
+        return np.asarray(special.expit(z))
+    tail = np.exp(-np.abs(z))
+    return np.asarray(tail / (1 + tail) ** 2 * horner(logistic_polynomial(k), np.tanh(z / 2)))
 
 
 @final

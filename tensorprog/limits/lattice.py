@@ -13,6 +13,7 @@ the caller samples.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import gamma, log, pi, sqrt
 
 import numpy as np
@@ -88,17 +89,12 @@ def _sum(
     factors: Sequence[Factor], mean: Array, root: Array, steps: Array, radius: float, half: bool, shift: float
 ) -> tuple[float, float, float]:
     """Sums of the integrand and of its size over one half of the lattice, and what may lie beyond."""
-    lines = [_line(h, radius, shift) for h in steps]
-    rest = np.stack([x.ravel() for x in np.meshgrid(*lines[1:], indexing="ij")])
-    square = (rest**2).sum(0)
-    order = np.argsort(square, kind="stable")
-    order = order[: np.searchsorted(square[order], radius**2, "right")]
-    rest, square = rest[:, order], square[order]
+    rest, square = _sheet(tuple(steps[1:].tolist()), radius, shift)
     weight = np.exp(-square / 2) * float((steps / sqrt(2 * pi)).prod())
     moved, moving = root[:, 1:] @ rest, np.asarray(root.any(1))
     total = scale = tail = 0.0
     with np.errstate(over="ignore", invalid="ignore"):
-        for x in lines[0]:
+        for x in _line(steps[0], radius, shift):
             if half and x < 0:
                 continue
             inside = int(np.searchsorted(square, radius**2 - x * x, "right"))
@@ -115,6 +111,16 @@ def _sum(
                 if square[part.stop - 1] > edge:
                     tail += factor * float(size[np.searchsorted(square[part], edge, "right") :].sum())
     return total, scale, BEYOND * tail
+
+
+@lru_cache(16)
+def _sheet(steps: tuple[float, ...], radius: float, shift: float) -> tuple[Array, Array]:
+    """The nodes in all directions but the first, by their squares; elements often share them."""
+    rest = np.stack([x.ravel() for x in np.meshgrid(*(_line(h, radius, shift) for h in steps), indexing="ij")])
+    square = (rest**2).sum(0)
+    order = np.argsort(square, kind="stable")
+    order = order[: np.searchsorted(square[order], radius**2, "right")]
+    return rest[:, order], square[order]
 
 
 def _line(step: float, radius: float, shift: float) -> Array:
