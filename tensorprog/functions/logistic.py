@@ -41,8 +41,13 @@ def logistic(k: int, z: Array) -> Array:
     """σ^{(k)}(z)."""
     if k == 0:
         return np.asarray(special.expit(z))
-    tail = np.exp(-np.abs(z))
-    return np.asarray(tail / (1 + tail) ** 2 * horner(logistic_polynomial(k), np.tanh(z / 2)))
+    value = np.asarray(np.abs(z))
+    np.exp(np.negative(value, out=value), out=value)
+    below = 1 + value
+    value /= below * below
+    if k > 1:
+        value *= horner(logistic_polynomial(k), np.tanh(z / 2))
+    return value
 
 
 @final
@@ -76,7 +81,11 @@ class Tanh(Univariate):
     factorial_growth = True
 
     def derivative(self, k: int, z: Array) -> Array:
-        return 2 ** (k + 1) * logistic(k, 2 * z) if k else np.tanh(z)
+        if k == 0:
+            return np.asarray(np.tanh(z))
+        value = logistic(k, 2 * z)
+        value *= 2.0 ** (k + 1)
+        return value
 
     def growth(self, k: int) -> Degree:
         return BOUNDED

@@ -32,7 +32,7 @@ TAIL = 1e-9
 BEYOND = 1e-2  # the ball, of what is in its outermost shell of width 1: e^{1/2-R} and powers of R
 TARGET = 1e-8
 MOST_POINTS = 2**20
-BLOCK = 2**16
+BLOCK = 2**14  # nodes at a time: larger arrays cost a system call each
 POWER = 1.25
 
 

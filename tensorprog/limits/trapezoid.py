@@ -10,6 +10,7 @@ Known limits: an integrand much narrower than it is said to be can be missed by 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import product as choices
 from math import pi, sqrt
 
@@ -26,8 +27,9 @@ TAIL = 1e-16
 NEAREST = 9
 FARTHEST = 38
 WIDEST = 0.5
-BLOCK = 2**17
+BLOCK = 2**14  # nodes at a time: larger arrays cost a system call each
 MOST_NODES = 2**21
+KEPT_NODES = 2**18  # of a grid that is remembered
 PROBED = 32
 
 
@@ -101,6 +103,11 @@ def reach(factors: Sequence[Factor], mean: Array, root: Array) -> float:
 
 def _nodes(radius: float, step: float, dimension: int, half: bool) -> tuple[Array, Array]:
     """Points (r, n) of a grid in a ball and Gaussian weights (n); one of each two opposite points if `half`."""
+    kept = (2 * radius / step + 1) ** dimension <= KEPT_NODES
+    return (_kept_grid if kept else _grid)(radius, step, dimension, half)
+
+
+def _grid(radius: float, step: float, dimension: int, half: bool) -> tuple[Array, Array]:
     count = int(radius / step)
     line = np.arange(-count, count + 1) * step
     points = np.stack([x.ravel() for x in np.meshgrid(*[line] * dimension, indexing="ij")])
@@ -112,6 +119,9 @@ def _nodes(radius: float, step: float, dimension: int, half: bool) -> tuple[Arra
     square = (points**2).sum(0)
     inside = square <= radius**2
     return points[:, inside], (weights * np.exp(-square / 2))[inside]
+
+
+_kept_grid = lru_cache(8)(_grid)
 
 
 def blocks(length: int, size: int) -> Iterator[slice]:
