@@ -72,12 +72,18 @@ def test_correlations_tend_to_their_limits(name, D, d, equal):
     check(BY_NAME[name], D, d, equal, 200)
 
 
+CHEAP = ("mlp", "shallow", "mlp_bias", "layernorm_mlp", *UNDECIDED)
+"""Nets whose C^{1,2} at distinct inputs takes seconds; of the others it takes minutes."""
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 @pytest.mark.parametrize(("D", "d"), ORDERS)
-@pytest.mark.parametrize("equal", [True, False], ids=["equal", "distinct"])
-def test_all_correlations_tend_to_their_limits(case, D, d, equal):
-    check(case, D, d, equal, 800)
+def test_all_correlations_tend_to_their_limits(case, D, d):
+    """At one input, and at distinct ones."""
+    check(case, D, d, True, 400)
+    if (D, d) != (1, 2) or case.name in CHEAP:
+        check(case, D, d, False, 400)
 
 
 # -- formulas
