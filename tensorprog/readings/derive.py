@@ -173,6 +173,7 @@ class Analysis:
         self.sizes = node_sizes(self.builder.nodes, self.builder.types, improved)
         self.linear = not any(map(self._bends, program.nodes))
         self._assumed: dict[tuple[str, ...], tuple[Assumption, ...]] = {}
+        self._small_ones: dict[tuple[int, tuple[int, ...]], Program | None] = {}
         targets = [program.target(point) for point in points]
         self.flip = odd_flip(self.builder.nodes, targets) if symmetric else None
         self.parity = {} if self.flip is None else parities(self.builder.nodes, self.flip)
@@ -214,14 +215,23 @@ class Analysis:
         """
         if order.D == 2:
             return None
-        whole = correlation(self.program, order.D, order.d, order.points)
-        if len(whole.nodes) > MAX_NODES:
+        whole = self._small(order.D, order.points)
+        if whole is None:
             return None
         written = spread(whole)
         size, share = proved_sizes(written)[written.end], Fraction(1, 1 + order.D)
         rule = "the program written out: averages that a sign flip makes odd, by Poincaré"
         bound = Exponent(size.power * share, size.log * share if size.log != inf else inf)
         return Judgement(bound, rule, self.program.target(order.base), self._counts(order, weighted=order.D))
+
+    def _small(self, D: int, points: tuple[int, ...]) -> Program | None:
+        """The program of a correlation where it, and those along fewer gradients, are small."""
+        if (D, points) not in self._small_ones:
+            whole = None
+            if len(points) == 1 or self._small(D, points[:-1]) is not None:
+                whole = correlation(self.program, D, len(points) - 1, points)
+            self._small_ones[D, points] = None if whole is None or len(whole.nodes) > MAX_NODES else whole
+        return self._small_ones[D, points]
 
     def assumptions(self, order: Order) -> tuple[Assumption, ...]:
         """What the bounds of correlations at these points assume."""
