@@ -52,11 +52,15 @@ class Exponent:
     log: Rational | float = Fraction(0)
 
     def __add__(self, other: Exponent) -> Exponent:
-        return Exponent(self.power + other.power, self.log + other.log)
+        power, log = self.power, self.log  # most are 0, and adding fractions is dear
+        return Exponent(
+            (power + other.power if power else other.power) if other.power else power,
+            (log + other.log if log else other.log) if other.log else log,
+        )
 
     def shift(self, power: Rational) -> Exponent:
         """Multiply the class by n^power."""
-        return Exponent(self.power + power, self.log)
+        return Exponent(self.power + power, self.log) if power else self
 
     def __str__(self) -> str:
         return law(self)
