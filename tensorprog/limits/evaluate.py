@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from math import inf
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,6 +25,7 @@ from tensorprog.limits.gaussian import in_time
 from tensorprog.limits.nested import Coordinates
 from tensorprog.limits.sampling import Memory
 from tensorprog.limits.scalars import (
+    Affine,
     Equations,
     Expectation,
     Factor,
@@ -56,18 +57,25 @@ def operands(node: Node) -> tuple[Value, ...]:
             return args
         case Expectation(factors, covariance, mean, inner):
             return (*covariance, *mean, *(x for factor in (*inner, *factors) for x in _read(factor)))
-        case _:
+        case Number() | Symbol():
             return ()
+        case _:
+            assert_never(node)
 
 
 def _read(factor: Factor) -> list[Value]:
     """The scalars that a factor reads."""
     found: list[Value] = []
     for arg in factor.args:
-        if isinstance(arg, Given):
-            found.append(arg.value)
-        elif isinstance(arg, Mixed):
-            found += [c for c, _, _ in arg.terms]
+        match arg:
+            case Given(value):
+                found.append(value)
+            case Mixed(terms):
+                found += [c for c, _, _ in terms]
+            case Affine():
+                pass
+            case _:
+                assert_never(arg)
     return found
 
 
@@ -146,6 +154,8 @@ class Evaluation:
                 return applied(function, order, [self._given(x) for x in args])
             case Expectation():
                 return self._expectation(node, memory)
+            case _:
+                assert_never(node)
 
     def _given(self, value: Value) -> Estimate:
         return Estimate(0.0, 0.0) if value is None else self.found[value]
@@ -206,7 +216,7 @@ class Evaluation:
         return Estimate(plain(value), plain(error), max(whole.method, found.method))
 
     def _core(self, value: Value) -> tuple[float, int]:
-        """A node as ± another, which it moves with; 0 is none."""
+        """A node as ± another, which it moves with; -1 is none."""
         if value is None:
             return 1.0, -1
         node = self.equations.nodes[value]
