@@ -173,7 +173,7 @@ class Equations:
         constant = function.constant(order)
         if constant is not None:
             return self.number(constant)
-        if function.arity == 1 and args[0] is None and function.parity(order, 0) == -1:
+        if function.arity == 1 and args[0] is None and function.regular and function.parity(order, 0) == -1:
             return None
         return self._emit(Scalar(function, order, args))
 
