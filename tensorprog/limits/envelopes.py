@@ -50,8 +50,8 @@ def united(parts: Sequence[Envelope]) -> Envelope:
     right: Array = np.zeros((1, 1))
     for part in parts:
         a, b = (float(np.max(x, initial=0, where=np.isfinite(x))) for x in (part.left, part.right))
-        if a > 0 and b > 0:
-            balance = np.sqrt(b / a)
+        if np.any(part.left) and np.any(part.right):
+            balance = np.sqrt(b / a) if a > 0 and b > 0 else 1.0  # of what is infinite, or not known, there is no size
             left = left + (part.left * balance) ** 2
             right = right + (part.right / balance) ** 2
     return Envelope(np.sqrt(left), np.sqrt(right))
