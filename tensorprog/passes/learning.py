@@ -60,10 +60,7 @@ def train(
     Raises TrainingError for arguments that do not fit, naming them.
     """
     rule = Rule(loss, batches, momentum, weight_decay, optimizer)
-    recipe = rule.recipe(program, targets, steps, learning_rate, kappa, rho)
-    check_length(program, recipe)
-    builder = Builder(program)
-    return _program(builder, program, Trained(builder, program, recipe).outputs(steps))
+    return _learned(Trained, program, rule.recipe(program, targets, steps, learning_rate, kappa, rho))
 
 
 def linearised(
@@ -85,39 +82,15 @@ def linearised(
     F_lin(s+1)(x) = F_lin(s)(x) − η Σ_i Θ_0(x, x_i) ∂L/∂F(x_i), with the kernel Θ_0 of the same initialisation.
     """
     rule = Rule(loss, batches, momentum, weight_decay, optimizer)
-    recipe = rule.recipe(program, targets, steps, learning_rate, kappa, rho)
-    check_length(program, recipe)
-    builder = Builder(program)
-    return _program(builder, program, Linearised(builder, program, recipe).outputs(steps))
-
-
-def expansion(
-    program: Program,
-    targets: ArrayLike,
-    *,
-    order: int,
-    learning_rate: Number,
-    loss: object = "squared",
-    batches: Batches | None = None,
-    momentum: Number = 0,
-    weight_decay: Number = 0,
-    kappa: Number = 0,
-    rho: Number = 0,
-    optimizer: str = "sgd",
-) -> Program:
-    """F(θ_1)(x) to some order in the step: Σ_{k ≤ order} (−η)^k/k! ∇^k F · (∇L + λθ)^k.
-
-    Without weight decay λ that is a sum of C^{0,k} with factors C′.
-
-    Arguments as in `train`, for one step. Raises OrderError when the activations have fewer derivatives.
-    """
-    rule = Rule(loss, batches, momentum, weight_decay, optimizer)
-    recipe = rule.recipe(program, targets, 1, learning_rate, kappa, rho)
-    return expanded(program, recipe, range(order + 1))
+    return _learned(Linearised, program, rule.recipe(program, targets, steps, learning_rate, kappa, rho))
 
 
 def expanded(program: Program, recipe: Recipe, orders: Sequence[int]) -> Program:
-    """Some orders of the expansion of F(θ_1), at every traced input."""
+    """Some orders k of F(θ_1)(x) = Σ_k (−η)^k/k! ∇^k F · (∇L + λθ)^k, at every traced input.
+
+    Without weight decay λ that is a sum of C^{0,k} with factors C′. Raises OrderError when the activations have fewer
+    derivatives.
+    """
     check_smoothness(program, max(orders))
     builder = Builder(program)
     batch, rate = recipe.batches[0], recipe.rates[0]
@@ -276,6 +249,13 @@ def _mean_square(builder: Builder, values: Sequence[Value], label: str) -> Progr
     share = Coefficient(Fraction(1, len(values)))
     total = builder.lincomb((share, builder.multiply(value, value)) for value in values)
     return builder.build({label: squared(total or builder.zero())})
+
+
+def _learned(model: type[Trained | Linearised], program: Program, recipe: Recipe) -> Program:
+    """What a model of the program returns after all steps."""
+    check_length(program, recipe)
+    builder = Builder(program)
+    return _program(builder, program, model(builder, program, recipe).outputs(recipe.steps))
 
 
 def _program(builder: Builder, program: Program, outputs: dict[str, Value]) -> Program:

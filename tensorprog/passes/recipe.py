@@ -43,20 +43,36 @@ class Rule:
         kappa: Number = 0,
         rho: Number = 0,
     ) -> Recipe:
-        """The recipe for these targets, or TrainingError."""
-        return Recipe.of(
-            program,
-            targets,
-            steps,
-            learning_rate,
-            loss=self.loss,
-            batches=self.batches,
-            momentum=self.momentum,
-            weight_decay=self.weight_decay,
-            kappa=kappa,
-            rho=rho,
-            optimizer=self.optimizer,
-        )
+        """The recipe for these targets. Raises TrainingError, naming the argument, its value and the remedy."""
+        if not isinstance(program, Program):
+            raise ProgramError(f"{program!r} is not a Program; pass what tp.trace returns")
+        if self.optimizer not in OPTIMIZERS:
+            raise TrainingError(
+                f"optimizer={self.optimizer!r} is not one of {', '.join(OPTIMIZERS)}: an update must be a sum of "
+                "gradients to stay of low rank, and Adam and its kind divide them coordinate by coordinate; use sgd "
+                "with momentum"
+            )
+        if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+            raise TrainingError(f"steps={steps!r} must be a positive integer")
+        if steps * len(program.nodes) > MOST_WRITTEN:
+            raise TrainingError(
+                f"steps={steps} of a program of {len(program.nodes)} nodes make one of more than {MOST_WRITTEN}; take "
+                f"at most {MOST_WRITTEN // len(program.nodes)}"
+            )
+        labels = _labels(program)
+        chosen, rows = loss_of(self.loss), _targets(targets, labels)
+        for row in rows:
+            if (fault := chosen.fault(row)) is not None:
+                raise TrainingError(fault)
+        power = 2 * _number("kappa", kappa) + _number("rho", rho)
+        rates = [Coefficient(rate, power) for rate in _rates(learning_rate, steps)]
+        mu, decay = _number("momentum", self.momentum), _number("weight_decay", self.weight_decay)
+        if not 0 <= mu < 1:
+            raise TrainingError(f"momentum={self.momentum!r} must be at least 0 and less than 1")
+        if decay < 0:
+            raise TrainingError(f"weight_decay={self.weight_decay!r} must not be negative")
+        found = _batches(self.batches, steps, len(rows))
+        return Recipe(labels, rows, chosen, tuple(rates), found, mu, decay, _number("kappa", kappa))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,50 +99,6 @@ class Recipe:
     def scale(self) -> Coefficient:
         """What multiplies every output: n^(-κ)."""
         return Coefficient(power=-self.kappa)
-
-    @staticmethod
-    def of(
-        program: Program,
-        targets: ArrayLike,
-        steps: int,
-        learning_rate: Number | Sequence[Number],
-        loss: object = "squared",
-        batches: Batches | None = None,
-        momentum: Number = 0,
-        weight_decay: Number = 0,
-        kappa: Number = 0,
-        rho: Number = 0,
-        optimizer: str = "sgd",
-    ) -> Recipe:
-        """Arguments as in `tp.train`. Raises TrainingError, naming the argument, its value and the remedy."""
-        if not isinstance(program, Program):
-            raise ProgramError(f"{program!r} is not a Program; pass what tp.trace returns")
-        if optimizer not in OPTIMIZERS:
-            raise TrainingError(
-                f"optimizer={optimizer!r} is not one of {', '.join(OPTIMIZERS)}: an update must be a sum of gradients "
-                "to stay of low rank, and Adam and its kind divide them coordinate by coordinate; use sgd with momentum"
-            )
-        if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
-            raise TrainingError(f"steps={steps!r} must be a positive integer")
-        if steps * len(program.nodes) > MOST_WRITTEN:
-            raise TrainingError(
-                f"steps={steps} of a program of {len(program.nodes)} nodes make one of more than {MOST_WRITTEN}; take "
-                f"at most {MOST_WRITTEN // len(program.nodes)}"
-            )
-        labels = _labels(program)
-        chosen, rows = loss_of(loss), _targets(targets, labels)
-        for row in rows:
-            if (fault := chosen.fault(row)) is not None:
-                raise TrainingError(fault)
-        power = 2 * _number("kappa", kappa) + _number("rho", rho)
-        rates = [Coefficient(rate, power) for rate in _rates(learning_rate, steps)]
-        mu, decay = _number("momentum", momentum), _number("weight_decay", weight_decay)
-        if not 0 <= mu < 1:
-            raise TrainingError(f"momentum={momentum!r} must be at least 0 and less than 1")
-        if decay < 0:
-            raise TrainingError(f"weight_decay={weight_decay!r} must not be negative")
-        found = _batches(batches, steps, len(rows))
-        return Recipe(labels, rows, chosen, tuple(rates), found, mu, decay, _number("kappa", kappa))
 
 
 def _labels(program: Program) -> tuple[tuple[str, ...], ...]:

@@ -17,7 +17,7 @@ from tensorprog.learning.course import Course, Decay, course_of
 from tensorprog.learning.predictions import largest_rho, predict
 from tensorprog.learning.study import Runs, Study, table_of
 from tensorprog.passes.learning import stretch
-from tensorprog.passes.recipe import Recipe, Rule
+from tensorprog.passes.recipe import Rule
 from tensorprog.readings.derive import reparametrised
 from tensorprog.scaling.sampling import Sampling
 
@@ -30,7 +30,7 @@ DEFINITE = table_of(PROGRAM, DATA, 20)
 
 
 def course(program=PROGRAM, steps=2, patience=20, **options):
-    return course_of(program, Recipe.of(program, LABELS, steps, 0.5, **options), DATA, patience)
+    return course_of(program, Rule(**options).recipe(program, LABELS, steps, 0.5), DATA, patience)
 
 
 def law(of, rho=ZERO, steps=2, table=DEFINITE, **options):
@@ -78,7 +78,7 @@ def test_a_linear_model_stays_one():
         return tp.readout("v", tp.linear("U", x, trainable=False))
 
     program = tp.trace(linear, inputs=4)
-    recipe = Recipe.of(program, LABELS, 2, 0.5, weight_decay=0.25)
+    recipe = Rule(weight_decay=0.25).recipe(program, LABELS, 2, 0.5)
     assert predict(table_of(program, DATA, 0), 2, course=course_of(program, recipe, DATA, 5)).law is None
 
 

@@ -11,7 +11,7 @@ import tensorprog as tp
 from tensorprog.architectures import attention, mlp
 from tensorprog.errors import TrainingError
 from tensorprog.learning.threshold import default_rate, threshold
-from tensorprog.passes.recipe import Recipe
+from tensorprog.passes.recipe import Rule
 from tensorprog.readings.derive import reparametrised
 
 DATA = np.random.default_rng(2).standard_normal((7, 8))
@@ -53,7 +53,7 @@ def trained(kernel, batch, rate, momentum=0.0, weight_decay=0.0, steps=3000):
 def test_training_converges_below_and_grows_above(name):
     """On every batch below; above on one of them at least."""
     batches, options = CASES[name]
-    found = threshold(PROGRAM, DATA, Recipe.of(PROGRAM, LABELS, len(batches), 1.0, batches=batches, **options))
+    found = threshold(PROGRAM, DATA, Rule(batches=batches, **options).recipe(PROGRAM, LABELS, len(batches), 1.0))
     kernel = tp.kernel(PROGRAM, DATA[:5])
     assert all(trained(kernel, batch, 0.99 * found.rate, **options) < 1 for batch in batches)
     assert any(trained(kernel, batch, 1.01 * found.rate, **options) > 1e6 for batch in batches)
@@ -62,7 +62,7 @@ def test_training_converges_below_and_grows_above(name):
 
 def test_the_formula():
     largest = np.linalg.eigvalsh(tp.kernel(PROGRAM, DATA[:5]) / 5)[-1]
-    recipe = Recipe.of(PROGRAM, LABELS, 3, 1.0, momentum=Fraction(1, 2), weight_decay=Fraction(1, 4))
+    recipe = Rule(momentum=Fraction(1, 2), weight_decay=Fraction(1, 4)).recipe(PROGRAM, LABELS, 3, 1.0)
     found = threshold(PROGRAM, DATA, recipe)
     assert 0 < found.error < 1e-6 and abs(found.eigenvalue - largest) <= 2 * found.error
     assert found.eigenvalue == pytest.approx(largest) and found.rate == pytest.approx(3 / (largest + 0.25))
@@ -80,7 +80,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("program", "options", "reason"), REFUSED)
 def test_what_is_not_derived_is_no_threshold(program, options, reason):
-    found = threshold(program, DATA, Recipe.of(program, LABELS, 2, 1.0, **options))
+    found = threshold(program, DATA, Rule(**options).recipe(program, LABELS, 2, 1.0))
     assert found.eigenvalue is not None and found.rate is None and reason in found.reason
     with pytest.raises(TrainingError, match="give learning_rate"):
         default_rate(found)
@@ -88,7 +88,7 @@ def test_what_is_not_derived_is_no_threshold(program, options, reason):
 
 def test_without_a_kernel_a_rate_is_asked_for():
     program = tp.trace(attention, inputs=3, positions=2, scaling="sqrt")
-    found = threshold(program, np.ones((3, 2, 4)), Recipe.of(program, [1.0, -1.0], 1, 1.0))
+    found = threshold(program, np.ones((3, 2, 4)), Rule().recipe(program, [1.0, -1.0], 1, 1.0))
     assert found.eigenvalue is None and found.rate is None and found.reason
     with pytest.raises(TrainingError, match="give learning_rate"):
         default_rate(found)

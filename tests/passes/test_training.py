@@ -17,8 +17,8 @@ from oracles.weights import SEED, applied, outputs, weights
 import tensorprog as tp
 from tensorprog.architectures import mlp
 from tensorprog.errors import OrderError, TensorProgramError, TrainingError
-from tensorprog.passes.learning import expansion
-from tensorprog.passes.recipe import Recipe
+from tensorprog.passes.learning import expanded
+from tensorprog.passes.recipe import Rule
 from tensorprog.passes.training import Trained, check_length, continued
 from tensorprog.program import Builder
 from tensorprog.readings.derive import reparametrised
@@ -189,9 +189,9 @@ def test_the_expansion_of_one_step_is_exact_for_a_polynomial_network(decay):
         list(outputs(made(program, LABELS, steps=1, **options), data, WIDTH).values())
         for made in (tp.train, tp.linearised)
     )
-    one, two, three = (
-        list(outputs(expansion(program, LABELS, order=k, **options), data, WIDTH).values()) for k in (1, 2, 3)
-    )
+    rate, kappa = options.pop("learning_rate"), options.pop("kappa")
+    recipe = Rule(**options).recipe(program, LABELS, 1, rate, kappa)
+    one, two, three = (list(outputs(expanded(program, recipe, range(k + 1)), data, WIDTH).values()) for k in (1, 2, 3))
     np.testing.assert_allclose(three, trained, rtol=1e-10)
     np.testing.assert_allclose(one, linear, rtol=1e-10)
     assert np.abs(np.subtract(two, trained)).max() > 1e-5
@@ -262,7 +262,7 @@ def test_moved_derivatives_refuse_what_they_cannot_do():
 def test_the_length_of_a_program_is_foreseen(options):
     """Quadratic in the steps, exactly."""
     program = tp.trace(mlp, inputs=3, depth=2)
-    recipe, builder = Recipe.of(program, LABELS, 12, 0.1, **options), Builder(program)
+    recipe, builder = Rule(**options).recipe(program, LABELS, 12, 0.1), Builder(program)
     trained, lengths = Trained(builder, program, recipe), []
     for steps in range(1, 13):
         trained.weights_after(steps)
@@ -283,8 +283,8 @@ def test_the_most_steps_are_told():
     """As many as are said are written, one more is not."""
     program = tp.trace(mlp, inputs=3, depth=2)
     with pytest.raises(TrainingError, match=r"about 1.2e\+08 instructions") as caught:
-        check_length(program, Recipe.of(program, LABELS, 1500, 0.1))
+        check_length(program, Rule().recipe(program, LABELS, 1500, 0.1))
     most = int(re.search(r"at most (\d+) steps", str(caught.value))[1])
-    check_length(program, Recipe.of(program, LABELS, most, 0.1))
+    check_length(program, Rule().recipe(program, LABELS, most, 0.1))
     with pytest.raises(TrainingError, match=f"use at most {most} steps"):
-        check_length(program, Recipe.of(program, LABELS, most + 1, 0.1))
+        check_length(program, Rule().recipe(program, LABELS, most + 1, 0.1))
