@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from operator import index
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -103,6 +104,8 @@ class Recipe:
 
 def _labels(program: Program) -> tuple[tuple[str, ...], ...]:
     """Output labels by input."""
+    if not program.outputs:
+        raise TrainingError("the program has free slots and no output; pass what tp.trace returns")
     found: dict[int, list[str]] = {}
     for label, output in program.outputs.items():
         if output.input is None or output.measure is not Measure.VALUE:
@@ -144,8 +147,8 @@ def _batches(batches: Iterable[Sequence[int]] | None, steps: int, trained: int) 
     if batches is None:
         return (tuple(range(trained)),) * steps
     try:
-        found = tuple(tuple(int(i) for i in batch) for batch in batches)
-    except (TypeError, ValueError):
+        found = tuple(tuple(index(i) for i in batch) for batch in batches)
+    except TypeError:
         raise TrainingError(f"batches={batches!r} must be a list of lists of input numbers, one a step") from None
     if len(found) != steps:
         raise TrainingError(f"{len(found)} batches are given for {steps} steps; give one a step")

@@ -228,6 +228,10 @@ WRONG = [
     ({"batches": [[0]]}, "1 batches are given for 2 steps"),
     ({"batches": [[0], [4]]}, "batch 1 is [4]"),
     ({"batches": [[0], [1, 1]]}, "batch 1 is [1, 1]"),
+    ({"batches": [[0], [0.7]]}, "list of lists of input numbers"),
+    ({"batches": [[0], [np.float64(1)]]}, "list of lists of input numbers"),
+    ({"batches": ["0", "1"]}, "list of lists of input numbers"),
+    ({"batches": 3}, "list of lists of input numbers"),
     ({"momentum": 1}, "momentum=1"),
     ({"weight_decay": -0.1}, "weight_decay=-0.1"),
     ({"kappa": "half"}, "kappa='half'"),
@@ -244,6 +248,13 @@ def test_wrong_arguments_are_named(options, words):
     given = {"targets": LABELS, "steps": 2, "learning_rate": 0.1, **options}
     with pytest.raises(TensorProgramError, match=re.escape(words)):
         tp.train(case_of("mlp").trace(4), given.pop("targets"), **given)
+
+
+def test_a_correlation_is_not_trained():
+    program = case_of("mlp").trace(4)
+    for D in (0, 2):
+        with pytest.raises(TrainingError, match=r"pass what tp\.trace returns"):
+            tp.train(tp.correlation(program, D, 0), LABELS, steps=1, learning_rate=0.1)
 
 
 def test_moved_derivatives_refuse_what_they_cannot_do():
