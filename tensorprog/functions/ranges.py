@@ -90,7 +90,7 @@ def multiplied(parts: Sequence[Interval]) -> Interval:
 
 
 def powered(base: Interval, p: int, q: int = 1) -> Interval:
-    """Of x^{p/q}, q > 0, wherever it is defined."""
+    """Of x^{p/q}, q > 0, wherever it is defined; (-∞, ∞) where that is nowhere."""
     low, high = base
     if q == 1 and p > 0 and p % 2 == 0:
         least = 0.0 if low <= 0 <= high else min(abs(low), abs(high))
@@ -102,6 +102,8 @@ def powered(base: Interval, p: int, q: int = 1) -> Interval:
         return mirrored if p % 2 == 0 else (-mirrored[1], -mirrored[0])
     if q == 1 and low <= 0:
         return (0.0, inf) if p % 2 == 0 else ANYTHING
+    if high < 0:
+        return ANYTHING
     low = max(low, 0.0)  # elsewhere a root is not real
     ends = sorted((_power(low, p / q), _power(high, p / q)))
     return max(0.0, _outwards((ends[0], ends[1]))[0]), _outwards((ends[0], ends[1]))[1]

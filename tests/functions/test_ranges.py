@@ -56,6 +56,12 @@ def test_enclosures_tell_the_least_value(text, least):
     assert enclosure(tree_of(text.replace("z", "z0")), {})[0] == pytest.approx(least, rel=1e-12)
 
 
+@pytest.mark.parametrize("text", ["sqrt(-1 - z**2)", "1/(2 + sqrt(-1 - z**2))", "log(3 + (-2 - tanh(z))**(-1/3))"])
+def test_of_a_root_that_is_real_nowhere_nothing_is_known(text):
+    assert enclosure(tree_of(text.replace("z", "z0")), {}) == ANYTHING
+    assert not expression(text).regular
+
+
 def test_regular_where_a_base_keeps_its_distance():
     for text in ("1/(2 + sin(z))", "sqrt(2 + cos(z))", "log(1/2 + sigmoid(z))", "1/(3 - tanh(z)*sin(z))"):
         assert expression(text).regular
