@@ -119,12 +119,9 @@ def linearity(
         outcome, curves = study.growth(tables[ZERO], growth, smaller)
         grown = Growth(growth, outcome, tuple(map(tuple, curves)))
     learned = tuple(cell for task, plan in planned.items() for cell in cells(task, plan))
-    source = provenance or Provenance()
     run = {
         "architecture": name,
-        "command": source.command,
-        "options": dict(source.options),
-        "inputs": source.inputs,
+        **(provenance or Provenance()).to_object(),
         "widths": list(kept),
         "samples": count,
         "minutes": minutes,

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-
-import numpy as np
-from numpy.typing import NDArray
-
-from tensorprog.program import Program
-from tensorprog.report.machine import made_on
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -19,6 +14,9 @@ class Provenance:
     command: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     inputs: str | None = None
+
+    def to_object(self) -> dict[str, Any]:
+        return {"command": self.command, "options": dict(self.options), "inputs": self.inputs}
 
 
 @dataclass(frozen=True)
@@ -37,51 +35,10 @@ class Run:
     data_digest: str
     program_digest: str
     seconds: float
-    method: str = "auto"
-    command: str | None = None
-    options: Mapping[str, str] = field(default_factory=dict)
-    inputs: str | None = None
-    cpu: str = ""
-    versions: Mapping[str, str] = field(default_factory=dict)
-    blas: tuple[str, ...] = ()
-
-    @staticmethod
-    def of(
-        program: Program,
-        data: NDArray[np.float64],
-        provenance: Provenance,
-        *,
-        architecture: str,
-        widths: tuple[int, ...],
-        samples: int | None,
-        operator_samples: int | None,
-        minutes: float | None,
-        seed: int,
-        workers: int,
-        threads: int,
-        seconds: float,
-        method: str,
-    ) -> Run:
-        """A run of a program on data, with digests of both and what this machine says of itself."""
-        made = made_on(program, data)
-        return Run(
-            architecture=architecture,
-            widths=widths,
-            samples=samples,
-            operator_samples=operator_samples,
-            minutes=minutes,
-            seed=seed,
-            workers=workers,
-            threads=threads,
-            data_shape=made.data_shape,
-            data_digest=made.data_digest,
-            program_digest=made.program_digest,
-            seconds=seconds,
-            method=method,
-            command=provenance.command,
-            options=dict(provenance.options),
-            inputs=provenance.inputs,
-            cpu=made.cpu,
-            versions=made.versions,
-            blas=made.blas,
-        )
+    method: str
+    command: str | None
+    options: Mapping[str, str]
+    inputs: str | None
+    cpu: str
+    versions: Mapping[str, str]
+    blas: tuple[str, ...]

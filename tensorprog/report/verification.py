@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from tensorprog.proofs.proof import WIDTHS
 from tensorprog.proofs.weights import smallest_width
 from tensorprog.readings import Entry, Status, check_data
 from tensorprog.readings import derive as bounds
+from tensorprog.report.machine import made_on
 from tensorprog.report.report import Measurement, Report
 from tensorprog.report.run import Provenance, Run
 from tensorprog.scaling.measure import check_counts, check_widths, prepared, threads_of
@@ -106,10 +108,7 @@ def verify(
     )
     sizes = [smallest_width(program, n) for n in WIDTHS]
     checked = tuple(proof.verify(widths=sizes, seed=seed, progress=progress) for proof in proved)
-    run = Run.of(
-        program,
-        array,
-        provenance or Provenance(),
+    run = Run(
         architecture=name,
         widths=kept,
         samples=many,
@@ -120,6 +119,8 @@ def verify(
         threads=threads_of(workers),
         method=method,
         seconds=round(time.perf_counter() - start, 2),
+        **(provenance or Provenance()).to_object(),
+        **asdict(made_on(program, array)),
     )
     return Report(program, table, measurements, run, array, checked)
 
