@@ -1,6 +1,7 @@
 """Expectations of products of nonlinearities at jointly Gaussian arguments: closed form, quadrature, or sampling.
 
-Kinked functions are differentiated almost everywhere: the point mass of relu'' is not seen.
+Kinked functions are differentiated almost everywhere: point masses, as that of relu'', are taken out of an expectation
+before it comes here (`conditioning`).
 """
 
 from __future__ import annotations

@@ -137,8 +137,7 @@ def limit(program: Program, data: ArrayLike | None = None) -> Limit:
     data: (inputs, d0) or (inputs, positions, d0), for `.value` and `.error`; the equations need none.
 
     Raises ProgramError for a program with other outputs, and where the limit is undecided: the node and the reason;
-    with data also where the limit is random, or only
-    a bound is known that does not vanish.
+    with data also where the limit is random, or only a bound is known that does not vanish.
     """
     if not isinstance(program, Program):
         raise ProgramError(f"{program!r} is not a Program; pass tp.correlation(program, D, d)")

@@ -6,8 +6,10 @@ Poincaré inequality Var(S | others) ≤ E[‖∇_P S‖² | others], with
 
     ∇S = ∇^{d+1}F(x_0)·g_1…g_d + Σ_a ∇²F(x_a)·(∇^d F(x_0)·Π_{b≠a} g_b).
 
-Both are upper bounds: every status is "upper bound", except for correlations that vanish identically. Limits make
-them definite, whole or in the power of n (`limits.definite`).
+For a net whose functions of vectors are linear also the size of the correlation's program, written out (`spread`). All
+are upper bounds, and the least one counts; where it assumes that scalars keep away from poles (`assumptions`) it is an
+"assumed bound", and an order without a bound is "refused". Correlations that vanish identically are definite. Limits
+make others definite, whole or in the power of n (`limits.definite`).
 """
 
 from __future__ import annotations

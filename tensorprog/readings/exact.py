@@ -1,7 +1,7 @@
 """The exact reading: the law of the dense one at every width, without ever building a matrix.
 
 Cost O(n k) a product after k products instead of O(n²), memory O(n k): widths of a million fit a laptop. Matrices of
-another law than the Gaussian one are refused (`sample.reading_of`); vectors may have any law, they are drawn.
+another law than the Gaussian one are refused (`auto.reading_of`); vectors may have any law, they are drawn.
 """
 
 from __future__ import annotations

@@ -7,8 +7,9 @@ them it is bounded by two mutually recursive judgments,
     norms(node, S)          exponents of its l1, l2, l-infinity norms,
     functional(k, node, S)  exponent of |⟨k, coefficient⟩| for any known k with coordinates O(n^c),
 
-where the functional is taken at every product with one unknown block: that is what makes bounds tight. Assumption,
-as in the Master Theorem: scalars that enter a singular function (1/√variance) stay away from its pole.
+where the functional is taken at every product with one unknown block: that is what makes bounds tight. Assumed,
+as in the Master Theorem: scalars that enter a singular function (1/√variance) stay away from its pole; `assumptions`
+says which do without being shown to.
 """
 
 from __future__ import annotations
