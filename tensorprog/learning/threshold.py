@@ -16,15 +16,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from tensorprog.errors import ProgramError, TrainingError
 from tensorprog.limits.kernels import kernel
 from tensorprog.passes.losses import Squared
 from tensorprog.passes.recipe import Recipe
 from tensorprog.program import Program
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from math import inf
 from typing import Any, assert_never
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from tensorprog.limits.estimates import Estimate, applied, multiplied, plain, summed, with_variances
 from tensorprog.limits.expectations import METHODS, QUADRATURE, SAMPLING, average
@@ -40,7 +40,6 @@ from tensorprog.limits.scalars import (
     Value,
 )
 
-Array = NDArray[np.float64]
 DRAWS = 3  # of random signs
 FEW = 2**10  # points of a sequence, enough for what an error changes
 STEP = 1e-3  # relative
@@ -183,7 +182,7 @@ class Evaluation:
         memory: Memory,
     ) -> Estimate:
         inputs = [*entries, *means]
-        found = self._average(factors, size, [p.value for p in inputs], len(entries), memory)
+        found = self._average(factors, [p.value for p in inputs], len(entries), memory)
         value, error = plain(found.value), plain(found.rounding)
         if self.followed:
             error = error + self._moved(found, factors, size, inputs, cores, len(entries))
@@ -258,7 +257,7 @@ class Evaluation:
             for k, _ in group:
                 places[k] = places[k] + ways[:, k].reshape(lead) * error
         places = [np.maximum(x, 0) if k in _variances(size) else x for k, x in enumerate(places)]
-        values = self._average(factors, size, places, entries, {}).value
+        values = self._average(factors, places, entries, {}).value
         change = np.abs(values - found.value).reshape(count, 2, *found.value.shape).max(1).sum(0)
         return plain(np.nan_to_num(change, nan=inf, posinf=inf))
 
@@ -281,12 +280,12 @@ class Evaluation:
         for k in moving:
             places[k] = places[k] + signs[:, k].reshape(lead) * (step * scales[k])
         places = [np.maximum(x, 0) if k in _variances(size) else x for k, x in enumerate(places)]
-        values = self._average(factors, size, places, entries, {}, few=True).value
+        values = self._average(factors, places, entries, {}, few=True).value
         change = relative / step * np.sqrt(len(moving) * ((values[1:] - values[0]) ** 2).mean(0))
         return plain(np.nan_to_num(change, nan=inf, posinf=inf))
 
     def _average(
-        self, factors: list[Any], size: int, places: Sequence[Any], entries: int, memory: Memory, few: bool = False
+        self, factors: list[Any], places: Sequence[Any], entries: int, memory: Memory, few: bool = False
     ) -> Average:
         """The expectation at these covariances, of which there are `entries`, and means; sampled at few points."""
         arrays = [np.asarray(x) for x in places]

@@ -80,9 +80,6 @@ def role(rows: Width | None, cols: Width | None) -> Role:
     return "readout" if rows is None else "hidden"
 
 
-Scale = Preset | ABC | Mapping[str, object]
-
-
 def exponents(scale: object, name: str, rows: Width | None, cols: Width | None) -> tuple[Fraction, Fraction]:
     """(a, c) in unit-variance form that `scale` gives to the weight `name`; ExpressionError when it gives none."""
     if isinstance(scale, Preset):

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tensorprog.arrays import NUMBERS
 from tensorprog.errors import DataError, message_of
 
 DIGITS = "digits"
@@ -183,7 +184,7 @@ def _number(cell: str) -> float | None:
 
 def _checked(what: str, found: NDArray[np.generic]) -> Array:
     """Real, finite, not empty."""
-    if found.dtype.kind not in "fiub":
+    if found.dtype.kind not in NUMBERS:
         raise DataError(f"{what} have entries of type {found.dtype}; give real numbers")
     if found.size == 0:
         raise DataError(f"{what} are empty, of shape {found.shape}; give one row an input")

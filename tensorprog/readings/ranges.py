@@ -72,7 +72,7 @@ class Ranges:
             else:
                 stack.pop()
                 if here not in self._known:
-                    self._known[here] = self._range(here, self.nodes[here])
+                    self._known[here] = self._range(self.nodes[here])
         return self._known[name]
 
     def domain(self, names: Sequence[str], vector: Sequence[bool]) -> list[Interval]:
@@ -89,7 +89,7 @@ class Ranges:
         found = self(name)
         return found.floor == self.sizes[name].power and excludes_zero(_distant(found.interval))
 
-    def _range(self, name: str, node: Instruction) -> Range:
+    def _range(self, node: Instruction) -> Range:
         match node:
             case Input() | Parameter() | Free() | MatMul():
                 return Range()

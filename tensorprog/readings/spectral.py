@@ -8,7 +8,7 @@ squared norm of u: a Krylov space in these coordinates has fixed rank and never 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -200,6 +200,3 @@ def depends_on(nodes: Mapping[str, object], roots: set[str], reads: Callable[[st
         if any(operand in found for operand in reads(name)):
             found.add(name)
     return found
-
-
-Values = MutableMapping[str, Value]

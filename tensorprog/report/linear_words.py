@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from tensorprog import notation
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from tensorprog.readings import Table, WeakCorrelation
     from tensorprog.report.linear_report import Linearity
 
-ZERO = Fraction(0)
 NAMES = {
     "deviation": "|F − F_lin|",
     "moved F": "|F − F_0|",
@@ -91,18 +89,10 @@ def measured(value: float, error: float) -> str:
     return text if power == 0 else f"({text})·10^{power}"
 
 
-def setting(rho: Fraction, kappa: Fraction) -> str:
-    """`ρ = −1/2`, `κ = 1/4`, `ρ = κ = 0`."""
-    if not rho and not kappa:
-        return "ρ = κ = 0"
-    parts = [f"{name} = {minus(value)}" for name, value in (("ρ", rho), ("κ", kappa)) if value]
-    return ", ".join(parts)
-
-
 def answer(report: Linearity) -> list[str]:
     """Three sentences: is it weakly correlated, how far from linear is it after s steps, does training agree."""
     main = report.at()
-    return [_correlated(report.table), _linear(report, main.prediction), _agrees(report, main)]
+    return [_correlated(report.table), _linear(report, main.prediction), _agrees(main)]
 
 
 def _correlated(table: Table) -> str:
@@ -147,7 +137,7 @@ def _linear(report: Linearity, p: Prediction) -> str:
     return f"{start} {after} the distance |F − F_lin| is {word} {predicted(p)} ({p.status}): {end}."
 
 
-def _agrees(report: Linearity, outcome: Outcome) -> str:
+def _agrees(outcome: Outcome) -> str:
     count, width = len(outcome.samples[-1]), outcome.widths[-1]
     median = measured(outcome.medians[-1], outcome.median_errors[-1])
     text = f"Trained from {count} initialisations at width {width}, the median distance is {median} (measured)"
