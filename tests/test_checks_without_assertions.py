@@ -14,30 +14,10 @@ import tensorprog
 SOURCES = sorted(Path(tensorprog.__file__).parent.rglob("*.py"))
 
 
-def narrows(test: ast.expr) -> bool:
-    """Whether an assertion tells a type checker what a value is, and no more: what is wrong fails at its first use."""
-    match test:
-        case ast.BoolOp(values=values):
-            return all(map(narrows, values))
-        case ast.UnaryOp(op=ast.Not(), operand=operand):
-            return narrows(operand)
-        case ast.Call(func=ast.Name(id="isinstance" | "callable")):
-            return True
-        case ast.Compare(ops=[ast.IsNot() | ast.Is()], comparators=[ast.Constant(value=None)]):
-            return True
-        case _:
-            return False
-
-
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
-def test_assertions_only_narrow_types(path):
+def test_nothing_is_asserted(path):
     found = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Assert)]
-    assert not [f"{path.name}:{node.lineno}: {ast.unparse(node)}" for node in found if not narrows(node.test)]
-
-
-def test_what_narrows_is_told_from_what_checks():
-    tests = {"isinstance(x, int)": True, "x is not None and callable(y)": True, "x <= y": False, "len(x)": False}
-    assert {text: narrows(ast.parse(text, mode="eval").body) for text in tests} == tests
+    assert not [f"{path.name}:{node.lineno}: {ast.unparse(node)}" for node in found]
 
 
 SCRIPT = """

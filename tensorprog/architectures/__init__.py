@@ -21,6 +21,7 @@ from tensorprog.architectures.mlp_bias import mlp_bias
 from tensorprog.architectures.resnet import resnet
 from tensorprog.architectures.rnn import rnn
 from tensorprog.architectures.transposed import transposed
+from tensorprog.errors import ArchitectureError
 from tensorprog.program import Symbol
 
 Architecture = Callable[..., Symbol]
@@ -38,7 +39,8 @@ ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(_discovered())
 def positions_of(architecture: Architecture) -> int | None:
     """The default number of positions of an architecture of this package, None for single vectors."""
     found = getattr(sys.modules[architecture.__module__], "POSITIONS", None)
-    assert found is None or isinstance(found, int)
+    if not isinstance(found, int | None):
+        raise ArchitectureError(f"POSITIONS={found!r} of {architecture.__name__} must be a number, or None")
     return found
 
 

@@ -246,10 +246,9 @@ def verify_(
     if not 0 < margin < math.inf:
         raise SamplingError(f"--margin {margin} must be a positive number, such as 0.1")
     study = Study.of(arch, option, orders, points, abc, positions, inputs, proofs)
-    assert study.data is not None
     report = verify(
         study.program,
-        study.data,
+        study.rows,
         study.orders,
         sizes,
         samples,

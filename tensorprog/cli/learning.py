@@ -76,10 +76,9 @@ def linearity_(
     sizes = read_widths(widths)
     wanted = _targets(inputs, targets, train)
     study = Study.of(arch, option, None, None, abc, positions, inputs, traced=train + test)
-    assert study.data is not None
     report = linearity(
         study.program,
-        study.data[: train + test],
+        study.rows[: train + test],
         wanted,
         widths=sizes,
         samples=SAMPLES if samples is None else samples,
@@ -120,13 +119,12 @@ def _targets(inputs: str, targets: str | None, train: int) -> NDArray[np.float64
     """One target, or one row of them, for each trained input."""
     if targets is None and inputs != DIGITS:
         raise DataError(f"the inputs {inputs!r} have no labels; give --targets, a .npy or .csv file, one row an input")
-    if targets in (None, LABELS):
+    if targets is None or targets == LABELS:
         if inputs != DIGITS:
             raise DataError(
                 f"--targets {LABELS} are those of digits; for the inputs {inputs!r} give a .npy or .csv file"
             )
         return np.array([1.0 - 2.0 * (label % 2) for label in range(train)])
-    assert targets is not None
     found = targets_from(targets)
     if len(found) < train:
         raise DataError(

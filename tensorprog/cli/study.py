@@ -76,6 +76,13 @@ class Study:
         return Study(loaded, options, program, abc, wanted, chosen, data, proved)
 
     @property
+    def rows(self) -> NDArray[np.float64]:
+        """The data, of a command that cannot do without; DataError where there are none."""
+        if self.data is None:
+            raise DataError("no inputs are given; give --inputs")
+        return self.data
+
+    @property
     def texts(self) -> dict[str, str]:
         """The options as texts that `-o` reads back, and the parametrisation as "--abc"."""
         texts = {k: str(v).lower() if isinstance(v, bool) else _spec(v) for k, v in self.options.items()}

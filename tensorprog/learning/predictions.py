@@ -15,6 +15,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Any
 
+from tensorprog.errors import TrainingError
 from tensorprog.exponents import UNBOUNDED_LOG, Exponent
 from tensorprog.functions import softplus
 from tensorprog.learning.course import Course, Decay
@@ -132,7 +133,8 @@ def predict(
         if not bounded:
             slopes = max(slopes, q + Fraction(ntk.power), Fraction(gap.power))
         last = q
-    assert found is not None
+    if found is None:
+        raise TrainingError(f"steps={steps!r} must be a positive integer")
     law, reasons, status = gap, found.reasons, found.status
     terms, lowest = first, 2
     if quantity != "deviation" and gap is not None:

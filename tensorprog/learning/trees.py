@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
 
+from tensorprog.errors import OrderError
 from tensorprog.exponents import Exponent
 from tensorprog.readings import Entry, Table
 
@@ -39,7 +40,8 @@ class Tree:
     def size(self) -> Exponent:
         total = Exponent()
         for entry in self.entries:
-            assert entry.law is not None
+            if entry.law is None:
+                raise OrderError(f"C^{{{entry.D},{entry.d}}} is {entry}, which bounds no tree")
             total = total + entry.law
         return total
 

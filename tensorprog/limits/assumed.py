@@ -10,7 +10,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorprog.errors import DataError
+from tensorprog.errors import DataError, ProgramError
 from tensorprog.functions.base import ANYTHING, Interval
 from tensorprog.limits.expectations import METHODS, SAMPLING
 from tensorprog.limits.gaussian import UndecidedLimit
@@ -74,7 +74,8 @@ def settled(
 def find(program: Program, assumption: Assumption, data: Array, patience: float) -> Finding:
     """What the limits of the scalars that a function reads say about its poles."""
     node = program.nodes[assumption.node]
-    assert isinstance(node, Apply)
+    if not isinstance(node, Apply):
+        raise ProgramError(f"{assumption}, and that node, {node}, is no function; this is a fault of the library")
     vectors = [isinstance(program.types[x], Vector) for x in node.args]
     powers = [assumption.power if i == assumption.argument else Fraction(0) for i in range(len(vectors))]
     scalars = [

@@ -104,14 +104,15 @@ class Blocks:
 
     Raises UnboundedError where errors by rows and columns are not enough.
 
-    symmetric: columns are rows, and only entries above the diagonal, with it, are computed.
+    target: that of the entry, where it is no exact zero. symmetric: columns are rows, and only entries above the
+    diagonal, with it, are computed.
     """
 
-    def __init__(self, entry: Entry, rows: Array, columns: Array, symmetric: bool) -> None:
-        self.entry, self.rows, self.columns, self.symmetric = entry, rows, columns, symmetric
+    def __init__(self, entry: Entry, target: int, rows: Array, columns: Array, symmetric: bool) -> None:
+        self.entry, self.target = entry, target
+        self.rows, self.columns, self.symmetric = rows, columns, symmetric
         self.equations = entry.equations
-        assert entry.target is not None
-        self.nodes = reachable(self.equations, [entry.target])
+        self.nodes = reachable(self.equations, [target])
         self.crossed = [x for x, group in entry.data.grams.items() if len({y in entry.second for y in group}) == 2]
         self.reads = self._dependence()
         self.mixed = {x for x in self.nodes if self.reads[x] == {0, 1}}
@@ -159,7 +160,7 @@ class Blocks:
                 near.extend(self._near(symbols, part, rest))
             known = {x: self._part(x, found, part, rest) for x, found in lone.items()}
             run = Evaluation(self.equations, symbols, followed=False, found=known)
-            found = run(self.entry.target)
+            found = run(self.target)
             if METHODS[found.method] == SAMPLING:
                 raise UnboundedError
             result[part, rest] = found.value

@@ -98,11 +98,11 @@ class KernelMatrix:
     def _fill(self) -> None:
         left, right = self.left, self.right
         taken = self._equal() + self._multiples()
-        if self.entry.target is not None:
+        if (target := self.entry.target) is not None:
             try:
                 if self.work.size <= FEW:
                     raise UnboundedError
-                blocks = Blocks(self.entry, self.inputs[left], self.inputs[right], self.symmetric)
+                blocks = Blocks(self.entry, target, self.inputs[left], self.inputs[right], self.symmetric)
                 self.work, self.off, near = blocks()
                 taken = [*self._near(self.off, near), *taken]
             except (UnboundedError, DataError):  # as of a variance that is negative by rounding

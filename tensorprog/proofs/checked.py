@@ -10,7 +10,7 @@ from scipy import stats
 from tqdm import tqdm
 
 from tensorprog.errors import SamplingError
-from tensorprog.proofs.checks import Runs, test
+from tensorprog.proofs.checks import Array, Runs, test
 from tensorprog.proofs.proof import Proof
 from tensorprog.proofs.steps import GRADIENT, ProofStep
 from tensorprog.proofs.typeset import as_html, as_latex
@@ -99,19 +99,18 @@ class CheckedProof:
         return {**found, "verification": run}
 
 
-def verify(proof: Proof, widths: Sequence[int], samples: int, seed: int, progress: bool) -> CheckedProof:
-    """See `Proof.verify`."""
+def verify(proof: Proof, data: Array, widths: Sequence[int], samples: int, seed: int, progress: bool) -> CheckedProof:
+    """See `Proof.verify`; the data are those that the proof has its values for."""
     chosen = tuple(sorted(set(widths)))
     if len(chosen) < 2 or samples < 20:
         raise SamplingError(
             f"widths={tuple(widths)} and samples={samples}: a step takes two widths and twenty samples at least"
         )
-    assert proof.data is not None
     critical = float(stats.norm.isf(CHANCE / (2 * ROUNDS * COMPARISONS * len(proof.steps) * len(chosen))))
     found: dict[int, Check] = {}
     wanted = list(proof.steps)
     for again in range(ROUNDS):
-        runs = _runs(proof, wanted, chosen, samples * MORE**again, seed, critical, progress)
+        runs = _runs(proof, data, wanted, chosen, samples * MORE**again, seed, critical, progress)
         found.update({step.number: Check(step, *test(step, runs)) for step in wanted})
         wanted = [step for step in wanted if found[step.number].verdict == Word.INCONCLUSIVE]
         if not wanted:
@@ -121,6 +120,7 @@ def verify(proof: Proof, widths: Sequence[int], samples: int, seed: int, progres
 
 def _runs(
     proof: Proof,
+    data: Array,
     steps: Sequence[ProofStep],
     widths: tuple[int, ...],
     samples: int,
@@ -129,14 +129,13 @@ def _runs(
     progress: bool,
 ) -> Runs:
     """Samples of what these steps speak about."""
-    assert proof.data is not None
     names = {x for step in steps for x in (step.subject, *(x for t in (*step.kept, *step.dropped) for x in t.factors))}
     if any(step.kind in ("poincaré", "lower bound") for step in steps):
         names.add(GRADIENT)
     programs = {name: program for name, program in proof.programs.items() if name in names}
     found: dict[str, list[Any]] = {name: [] for name in programs}
     for n in tqdm(widths, desc=f"{len(steps)} steps", disable=None if progress else True):
-        values = sample(list(programs.values()), proof.data, n, samples, seed, together=True)
+        values = sample(list(programs.values()), data, n, samples, seed, together=True)
         for name, drawn in zip(programs, values, strict=True):
             found[name].append(drawn)
-    return Runs(widths, found, critical, seed, proof.source, proof.order, proof.programs, proof.data)
+    return Runs(widths, found, critical, seed, proof.source, proof.order, proof.programs, data)

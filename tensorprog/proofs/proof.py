@@ -86,14 +86,12 @@ class Proof:
         """
         from tensorprog.proofs.checked import verify
 
-        if data is None and self.data is None:
+        proof = self if data is None or self.data is not None else self.at(data)
+        if proof.data is None:
             raise DataError("the proof has no data; pass them, as in proof.verify(data)")
-        if self.data is None:
-            assert data is not None
-            return verify(self.at(data), widths, samples, seed, progress)
-        if data is not None and not np.array_equal(check_data(self.programs[WHOLE], data), self.data):
+        if data is not None and not np.array_equal(check_data(self.programs[WHOLE], data), proof.data):
             raise DataError("the values of the proof are for other data; prove it again with these")
-        return verify(self, widths, samples, seed, progress)
+        return verify(proof, proof.data, widths, samples, seed, progress)
 
     def __str__(self) -> str:
         return "\n".join([*map(str, self.steps), "", "The program:", str(self.programs[WHOLE])])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tensorprog.program import Program, Vector
 from tensorprog.readings.draws import draw, entry_scale, shape
-from tensorprog.readings.evaluate import Value, run
+from tensorprog.readings.evaluate import Value, array_of, run
 from tensorprog.readings.inputs import input_values
 from tensorprog.readings.realise import constant_lengths
 from tensorprog.readings.schedule import schedule
@@ -47,9 +47,7 @@ def values(program: Program, data: Array, width: int, weights: Mapping[str, Arra
     scaled = {name: weights[name] * entry_scale(node, width, d0) for name, node in program.parameters.items()}
     found: dict[str, Value] = {**inputs, **scaled}
     run(program.nodes, steps, found, width, constant_lengths(program, width, d0))
-    value = found[target]
-    assert isinstance(value, np.ndarray)
-    return np.broadcast_to(value, (max(map(len, weights.values()), default=1),)).astype(np.float64)
+    return np.broadcast_to(array_of(found, target), (max(map(len, weights.values()), default=1),)).astype(np.float64)
 
 
 def squared_gradient(

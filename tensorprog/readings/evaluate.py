@@ -84,9 +84,10 @@ def run_one(
 ) -> None:
     """Compute what one operation that is not a matrix product writes; length as in `compute`."""
     if isinstance(operation, Gram | Blend | Total):
-        assert bulk is not None
+        if bulk is None:
+            raise ProgramError(f"{name!r} is fused, and its numbers have no place; this is a fault of the library")
         if isinstance(operation, Gram):
-            length = _array(values, operation.rows.names[0]).shape[-1]
+            length = array_of(values, operation.rows.names[0]).shape[-1]
             bulk.averages(operation, bulk.products(operation, values), length, values)
         elif isinstance(operation, Total):
             values[name] = bulk.weights(operation).sum(axis=(1, 2))
@@ -115,9 +116,13 @@ def _columns(x: Array) -> Array:
     return x[:, None] if x.ndim == 1 else x
 
 
-def _array(values: Mapping[str, Value], name: str) -> Array:
+def array_of(values: Mapping[str, Value], name: str) -> Array:
+    """The value of a vector or a scalar; raises ProgramError for a matrix that is none."""
     value = values[name]
-    assert isinstance(value, np.ndarray)
+    if not isinstance(value, np.ndarray):
+        raise ProgramError(
+            f"the value of {name!r} is no array but {type(value).__name__}; this is a fault of the library"
+        )
     return value
 
 
@@ -145,7 +150,7 @@ def compute(node: Instruction, values: Mapping[str, Value], n: int, length: int 
     """The value of one instruction that is not a matrix product; length: of a vector constant."""
 
     def arrays(names: Sequence[str]) -> list[Array]:
-        found = [_array(values, x) for x in names]
+        found = [array_of(values, x) for x in names]
         return [_columns(x) for x in found] if any(x.ndim == 2 for x in found) else found
 
     match node:

@@ -122,7 +122,8 @@ def _npy(path: Path) -> NDArray[np.generic]:
             found = np.load(file, allow_pickle=False)
         except (ValueError, EOFError, OverflowError, TypeError) as error:
             raise _no_array(path, str(error).partition("\n")[0]) from None
-    assert isinstance(found, np.ndarray)
+    if not isinstance(found, np.ndarray):
+        raise _no_array(path, f"it holds {type(found).__name__}")
     return found
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tensorprog.errors import ProgramError
 from tensorprog.program import Coefficient, Instruction, LinComb, MatMul, Moment, Multiply, Scalar, Vector, operands
 from tensorprog.program.types import Type, Width
 from tensorprog.readings.operations import Blend, Gram, Operation, Stack, Total, Weights
@@ -167,12 +168,11 @@ class _Order:
     def blends(self) -> list[list[str]]:
         """Sums over the same vectors that are done together."""
         found: list[list[str]] = []
+        sums = {name: draft for name, draft in self.drafts.items() if isinstance(draft, Sum)}
         for names in self._classes(Sum):
             groups: dict[frozenset[str], list[str]] = {}
             for name in names:
-                draft = self.drafts[name]
-                assert isinstance(draft, Sum)
-                groups.setdefault(frozenset(draft.vectors), []).append(name)
+                groups.setdefault(frozenset(sums[name].vectors), []).append(name)
             found += groups.values()
         return found
 
@@ -302,5 +302,6 @@ class _Assembly:
 
 
 def _width(kind: Type) -> Width:
-    assert isinstance(kind, Vector)
+    if not isinstance(kind, Vector):
+        raise ProgramError(f"{kind} is in a family of vectors; this is a fault of the library")
     return kind.width

@@ -14,6 +14,7 @@ says which do without being shown to.
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import assert_never
 
 from tensorprog.errors import ProgramError
@@ -126,13 +127,11 @@ class NormCalculus(Calculus):
             case Apply() | Multiply():
                 for base, _, factors in self._monomials(name, counts):
                     unknown: Norms | None = None
-                    judged = [(block, self._factor(x, block)) for x, block in factors]
-                    if any(j is None for _, j in judged):
+                    reasons = [j for x, block in factors if (j := self._factor(x, block)) is not None]
+                    if len(reasons) < len(factors):
                         continue
-                    shift, outside, reasons = base, ORDER_ONE, []
-                    for (x, block), j in zip(factors, (j for _, j in judged), strict=True):
-                        assert j is not None
-                        reasons.append(j)
+                    shift, outside = base, ORDER_ONE
+                    for (x, block), j in zip(factors, reasons, strict=True):
                         if j.norms is not None and self._free(block):
                             unknown = j.norms if unknown is None else product(unknown, j.norms)
                         elif isinstance(self.types[x], Vector):
@@ -271,14 +270,13 @@ class NormCalculus(Calculus):
         if len(unknown) == 1:
             inner = self.functional(shift, *unknown[0])
             return inner and Judgement(inner.bound + outside, "one unknown block", name, counts, (inner, *reasons))
-        judged = [self.norms(x, block) for x, block in unknown]
-        triple: Norms | None = None
-        for j in judged:
+        triples: list[Norms] = []
+        for j in [self.norms(x, block) for x, block in unknown]:
             if j is None or j.norms is None:
                 return None
-            triple = j.norms if triple is None else product(triple, j.norms)
+            triples.append(j.norms)
             reasons.append(j)
-        assert triple is not None
+        triple = reduce(product, triples)
         rule = f"{len(unknown)} unknown blocks, paired by norms"
         return Judgement(hoelder(shift.size, growing, triple) + outside, rule, name, counts, tuple(reasons))
 

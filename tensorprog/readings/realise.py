@@ -12,7 +12,7 @@ from tensorprog.program import Constant, Parameter, Program
 from tensorprog.readings.arena import Arena
 from tensorprog.readings.bulk import Bulk
 from tensorprog.readings.draws import ENTRIES, Array, draw, entry_scale, shape, slot_scale, stream
-from tensorprog.readings.evaluate import Value, run
+from tensorprog.readings.evaluate import Value, array_of, run
 from tensorprog.readings.inputs import input_values
 from tensorprog.readings.joint import Joint
 from tensorprog.readings.schedule import schedule
@@ -72,9 +72,7 @@ def realise(
                 execute(values)
             for index, output in enumerate(part.outputs):
                 if output is not None:
-                    value = values[output]
-                    assert isinstance(value, np.ndarray)
-                    rows.append(np.broadcast_to(value, (len(batch),)))
+                    rows.append(np.broadcast_to(array_of(values, output), (len(batch),)))
                 else:
                     rows.append(_operator_norm(part, index, values, width, d0, batch, seed, arena))
         return np.stack(rows)

@@ -31,6 +31,7 @@ from tensorprog.program import (
     Vector,
     operands,
 )
+from tensorprog.program.instructions import parameter_at
 from tensorprog.program.types import Type
 from tensorprog.readings.patience import in_time
 from tensorprog.readings.ranges import Range, Ranges
@@ -161,8 +162,7 @@ def node_sizes(
                 vector = [isinstance(types[x], Vector) for x in args]
                 size = size_of_function(name, node, order, [sizes[x] for x in args], vector, ranges)
             case MatMul(matrix, vector_name, transpose):
-                parameter = nodes[matrix]
-                assert isinstance(parameter, Parameter)
+                parameter = parameter_at(nodes, matrix)
                 back = [log for bit, log in returning.get((matrix, not transpose), ()) if above[name] & bit]
                 size = product_size(sizes[vector_name], parameter, max([HALF, *back]))
                 bit = 1 << len(above)

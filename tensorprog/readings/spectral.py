@@ -16,7 +16,7 @@ import numpy as np
 from tensorprog.errors import SamplingError
 from tensorprog.program import Coefficient, Slot
 from tensorprog.readings.draws import Array
-from tensorprog.readings.evaluate import LowRank, Value
+from tensorprog.readings.evaluate import LowRank, Value, array_of
 
 TOLERANCE = 1e-6
 MAX_ITERATIONS = 300
@@ -60,7 +60,7 @@ class Coordinates:
     def image(self, values: Mapping[str, Value]) -> Array:
         """The slot's value in coordinates (batch, size)."""
         if self.right is None or self.left is None:
-            parts = [_array(values[x]) * (c.at(self.n) * self.scale) for c, x, _ in self.slot.terms]
+            parts = [array_of(values, x) * (c.at(self.n) * self.scale) for c, x, _ in self.slot.terms]
             total = sum(parts[1:], parts[0])
             return total.reshape(len(total), -1)
         a = self._gather(values, self.fixed_right, self.right, moving=1, fixed=2)
@@ -176,13 +176,8 @@ def _normalised(vectors: Array) -> tuple[Array, Array]:
     return vectors / np.where(norms > 0, norms, 1)[:, None], norms
 
 
-def _array(value: Value) -> Array:
-    assert isinstance(value, np.ndarray)
-    return value
-
-
 def _columns(values: Mapping[str, Value], names: Sequence[str], batch: int) -> Array:
-    arrays = [_array(values[name]) for name in names]
+    arrays = [array_of(values, name) for name in names]
     return np.stack([np.broadcast_to(a, (batch, a.shape[-1])) for a in arrays], axis=2)
 
 

@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tensorprog.errors import ProgramError
 from tensorprog.program import Constant, MatMul, Moment, Scalar, Vector
 from tensorprog.program.types import Type, Width
 from tensorprog.readings.arena import Arena
 from tensorprog.readings.bulk import Bulk
 from tensorprog.readings.draws import Array
-from tensorprog.readings.evaluate import Value, blended, compute, dtype_of, multiply_matrix, run_one
+from tensorprog.readings.evaluate import Value, array_of, blended, compute, dtype_of, multiply_matrix, run_one
 from tensorprog.readings.operations import Blend, Gram, Operation, Total, needed, reads, writes
 from tensorprog.readings.team import Team
 
@@ -139,7 +140,7 @@ def _sweep(
     dtype = dtype_of(values)
     inside = {x for name in names for x in writes(name, nodes[name])}
     outside = list(dict.fromkeys(x for name in names for x in reads(nodes[name]) if x not in inside))
-    vectors = {x: values[x] for x in outside if isinstance(types[x], Vector)}
+    vectors = {x: array_of(values, x) for x in outside if isinstance(types[x], Vector)}
     scalars: dict[str, Value] = {x: values[x] for x in outside if isinstance(types[x], Scalar) and x in values}
     kept: dict[str, Array] = {}
     new: dict[str, Array] = {}
@@ -150,10 +151,15 @@ def _sweep(
         elif x in stored and isinstance(types[x], Vector):
             kept[x] = new[x] = arena.empty((1, length), dtype)
     arena.hold(new)
-    weights = {x: bulk.weights(node) for x in names if isinstance(node := nodes[x], Blend) and bulk is not None}
+    grams = {x: node for x in names if isinstance(node := nodes[x], Gram)}
+    blends = {x: node for x in names if isinstance(node := nodes[x], Blend)}
+    plain = {x: node for x in names if not isinstance(node := nodes[x], Gram | Blend | Total)}
+    if len(grams) + len(blends) + len(plain) < len(names) or (bulk is None and len(plain) < len(names)):
+        raise ProgramError(f"{', '.join(names)} cannot be swept over in one pass; this is a fault of the library")
+    weights = {} if bulk is None else {x: bulk.weights(node) for x, node in blends.items()}
     bounds = [(a, min(a + BLOCK, length)) for a in range(0, length, BLOCK)]
     averages = {x: np.zeros(len(bounds)) for x in names if isinstance(nodes[x], Moment)}
-    products: dict[str, list[Array]] = {x: [np.empty(0)] * len(bounds) for x in names if isinstance(nodes[x], Gram)}
+    products: dict[str, list[Array]] = {x: [np.empty(0)] * len(bounds) for x in grams}
     last: dict[str, int] = {}
     for i, name in enumerate(names):
         for x in (*writes(name, nodes[name]), *reads(nodes[name])):
@@ -167,19 +173,15 @@ def _sweep(
         low, high = bounds[index]
         local: dict[str, Value] = dict(scalars)
         for x, whole in vectors.items():
-            assert isinstance(whole, np.ndarray)
             local[x] = whole[:, low:high]
         for i, name in enumerate(names):
-            node = nodes[name]
             found: Mapping[str, Array]
-            if isinstance(node, Gram):
-                assert bulk is not None
-                products[name][index], found = bulk.products(node, local, slice(low, high)), {}
-            elif isinstance(node, Blend):
-                assert bulk is not None
-                found = blended(node, weights[name], local, n, bulk, slice(low, high))
+            if bulk is not None and name in grams:
+                products[name][index], found = bulk.products(grams[name], local, slice(low, high)), {}
+            elif bulk is not None and name in blends:
+                found = blended(blends[name], weights[name], local, n, bulk, slice(low, high))
             else:
-                assert not isinstance(node, Total)
+                node = plain[name]
                 found = {name: compute(node, local, n, high - low if isinstance(node, Constant) else None)}
             if name in averages:
                 averages[name][index] = found[name][0] * ((high - low) / length)
@@ -197,6 +199,4 @@ def _sweep(
     if bulk is not None:
         bulk.keep([*kept, *averages], values)
         for name, sums in products.items():
-            gram = nodes[name]
-            assert isinstance(gram, Gram)
-            bulk.averages(gram, np.sum(sums, axis=0), length, values)
+            bulk.averages(grams[name], np.sum(sums, axis=0), length, values)

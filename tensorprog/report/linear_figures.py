@@ -29,7 +29,7 @@ from tensorprog.scaling.verdict import log_factor
 if TYPE_CHECKING:
     from tensorprog.learning.predictions import Prediction
     from tensorprog.learning.study import Outcome
-    from tensorprog.report.linear_report import Linearity
+    from tensorprog.report.linear_report import Growth, Linearity
 
 RAMP = LinearSegmentedColormap.from_list("ordered", ["#0072b2", "#7d6bb0", "#cc79a7", "#d55e00"])
 MARKERS = "osD^vP*X<>"
@@ -198,10 +198,8 @@ def _curve(axes: Any, outcome: Outcome, color: str, marker: str) -> None:
     axes.errorbar(widths, values, bars, linestyle="none", capsize=3, label=text, zorder=4, **look)
 
 
-def growth(report: Linearity) -> str:
+def growth(found: Growth) -> str:
     """Medians of the deviation over the steps of the long run, a curve for each width, as SVG."""
-    found = report.growth
-    assert found is not None
     with mpl.rc_context(STYLE):
         figure, axes = canvas(7.0, 4.2)
         axes.set_yscale("log")

@@ -165,7 +165,7 @@ def _star(report: Linearity) -> list[Markup]:
 def _growth(report: Linearity) -> dict[str, Any] | None:
     if report.growth is None:
         return None
-    return {"figure": themed(figures.growth(report)), "text": html_text(words.longest(report))}
+    return {"figure": themed(figures.growth(report.growth)), "text": html_text(words.longest(report.growth))}
 
 
 def _tasks(report: Linearity) -> dict[str, Any] | None:

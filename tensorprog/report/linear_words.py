@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tensorprog.learning.predictions import Prediction
     from tensorprog.learning.study import Claim, Outcome
     from tensorprog.readings import Table, WeakCorrelation
-    from tensorprog.report.linear_report import Linearity
+    from tensorprog.report.linear_report import Growth, Linearity
 
 NAMES = {
     "deviation": "|F − F_lin|",
@@ -194,10 +194,8 @@ def threshold(report: Linearity) -> list[str]:
     ]
 
 
-def longest(report: Linearity) -> str:
+def longest(growth: Growth) -> str:
     """What the long run shows, against the claim that the sup over steps stays O(1/m)."""
-    growth = report.growth
-    assert growth is not None
     o = growth.outcome
     text = f"The sup of |F − F_lin| over {steps_of(growth.steps)} has the slope {slope(o) or '—'} (measured)"
     parts = []

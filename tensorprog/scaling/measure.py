@@ -106,8 +106,8 @@ def measure(
 
     Raises SamplingError before any work when a width does not fit the memory.
     """
-    if samples is None and (minutes is None or not 0 < minutes < math.inf):
-        raise SamplingError(f"minutes={minutes!r} must be a positive number, unless samples are given")
+    if samples is None:
+        _checked_minutes(minutes)
     kept = check_widths(widths, programs)
     task, groups = prepared(programs, data, kept, samples, seed, workers, method, memory, executor, together)
 
@@ -118,8 +118,7 @@ def measure(
     speeds: dict[tuple[int, int], float] = {}
     with nullcontext() if store is None else Store(store, identity) as opened:
         if samples is None:
-            assert minutes is not None
-            counts, speeds = plan(task, kept, minutes, sizes, workers, opened, executor, progress)
+            counts, speeds = plan(task, kept, _checked_minutes(minutes), sizes, workers, opened, executor, progress)
         else:
             counts = {
                 (group, width): int(samples[members[0]]) for group, members in enumerate(groups) for width in kept
@@ -130,6 +129,13 @@ def measure(
         i: found for group in range(len(groups)) for i, found in zip(groups[group], sizes(group, done), strict=True)
     }
     return [results[i] for i in range(len(programs))]
+
+
+def _checked_minutes(minutes: float | None) -> float:
+    """A positive number of minutes, or SamplingError."""
+    if minutes is None or not 0 < minutes < math.inf:
+        raise SamplingError(f"minutes={minutes!r} must be a positive number, unless samples are given")
+    return minutes
 
 
 def prepared(

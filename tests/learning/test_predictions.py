@@ -10,6 +10,7 @@ from cases import CASES
 
 import tensorprog as tp
 from tensorprog.architectures import mlp, resnet
+from tensorprog.errors import TrainingError
 from tensorprog.exponents import Exponent
 from tensorprog.learning.predictions import kink, largest_rho, predict, rescaled
 from tensorprog.learning.trees import trees
@@ -131,6 +132,11 @@ def test_without_a_bound_there_is_no_prediction(order, status):
     assert vanishing.law is not None
     kinked = predict(table, 2, kinked=Exponent(-HALF))
     assert (kinked.law is None) is (order == (0, 1))
+
+
+def test_a_prediction_is_of_one_step_at_least():
+    with pytest.raises(TrainingError, match="steps=0"):
+        predict(TABLE, 0)
 
 
 def test_orders_that_no_tree_needs_may_be_unknown():

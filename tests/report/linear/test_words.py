@@ -84,7 +84,7 @@ def test_the_kink_of_an_activation_is_named_where_it_decides(report):
 
 
 def test_a_long_run_is_told_from_the_steps_of_its_prediction(report, page):
-    text = words.longest(report)
+    text = words.longest(report.growth)
     assert "the prediction n^-1 (definite) is that of 2 steps, a number fixed while the width grows" in text
     assert "the claim that it stays O(n^-1) over all steps, with the m(n) of Theorem 3.1, is" in text
     assert section(page.source, "outcomes").count("definite, for 2 steps") == 1
