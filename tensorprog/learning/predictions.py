@@ -153,9 +153,9 @@ def predict(
 
 
 def _needed(table: Table, quantity: Quantity, kinked: Exponent | None) -> list[Entry]:
-    """The entries of a table that a prediction rests on."""
+    """The entries of a table that a prediction rests on, those without a bound too."""
     wanted = {(0, 1)} if kinked is not None else {(0, 1), *orders(), *orders(QUANTITIES[quantity])}
-    return [e for e in table if (e.D, e.d) in wanted]
+    return [e for e in (*table, *table.boundless) if (e.D, e.d) in wanted]
 
 
 @dataclass(frozen=True, slots=True)

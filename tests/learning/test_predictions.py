@@ -116,8 +116,10 @@ def test_the_table_at_another_rate():
 
 
 def changed(order, **fields):
-    """The table with one entry changed."""
-    return replace(TABLE, entries=tuple(replace(e, **fields) if (e.D, e.d) == order else e for e in TABLE))
+    """The table with one entry changed, which is kept apart where it has no bound."""
+    entries = [replace(e, **fields) if (e.D, e.d) == order else e for e in TABLE]
+    bounded, boundless = ([e for e in entries if e.has_bound is known] for known in (True, False))
+    return replace(TABLE, entries=tuple(bounded), boundless=tuple(boundless))
 
 
 @pytest.mark.parametrize("status", [Status.REFUSED, Status.WITHDRAWN])
