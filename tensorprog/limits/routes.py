@@ -36,12 +36,13 @@ class KernelMatrix:
         flat = both.reshape(len(both), -1) + 0.0  # so that -0 is 0
         _, first, place = np.unique(flat, axis=0, return_index=True, return_inverse=True)
         self.inputs, self.entry = both[first], Entry(target)
-        self.diagonal = _lone(Entry(same(target)), self.inputs)
+        self.diagonal, self.refused = _lone(Entry(same(target)), self.inputs)
         good = np.isfinite(self.diagonal.error)
-        self.left, self.back_left = _distinct(place[: len(rows)], good)
+        self.given = {"X": place[: len(rows)], "X2": place[len(rows) :]}
+        self.left, self.back_left = _distinct(self.given["X"], good)
         self.right, self.back_right = self.left, self.back_left
         if columns is not None:
-            self.right, self.back_right = _distinct(place[len(rows) :], good)
+            self.right, self.back_right = _distinct(self.given["X2"], good)
         self.work = np.zeros((len(self.left), len(self.right)))
         self.off: Array | Envelope = np.zeros(self.work.shape)
         self.special: list[tuple[Rows, Rows, Array]] = []
@@ -60,12 +61,14 @@ class KernelMatrix:
 
     def check(self) -> None:
         """Raise PrecisionError for an entry whose error is above the tolerance, or that has no value."""
-        lost = [(np.flatnonzero(x < 0), name) for x, name in ((self.back_left, "X"), (self.back_right, "X2"))]
-        for places, name in lost:
-            if len(places):
+        for name, back in (("X", self.back_left), ("X2", self.back_right)):
+            lost = np.flatnonzero(back < 0)
+            if len(lost):
+                why = self.refused.get(int(self.given[name][lost[0]]), "it is not finite")
                 raise PrecisionError(
-                    f"row {places[0]} of {name} has no kernel: a layer of the network is singular there, as a "
-                    f"normalisation of a zero vector is ({len(places)} such rows); remove them, or see errors=True"
+                    f"row {lost[0]} of {name} has no kernel, {why}: a layer of the network is singular there, as a "
+                    f"normalisation of a zero vector is, or numbers overflow ({len(lost)} such rows); remove them, or "
+                    "see errors=True"
                 )
         i, j, error = (np.concatenate([part[k] for part in self.special] or [np.zeros(0, int)]) for k in range(3))
         off = self._relative(i, j, error)
@@ -201,16 +204,17 @@ def multiples(inputs: Array) -> tuple[Rows, Array]:
     return group, ratio
 
 
-def _lone(entry: Entry, inputs: Array) -> Found:
-    """K(x, x) for every input; nan and an infinite error where the network has no value."""
+def _lone(entry: Entry, inputs: Array) -> tuple[Found, dict[int, str]]:
+    """K(x, x) for every input; nan and an infinite error where there is none, and why that was refused, by input."""
     try:
-        return entry.at(inputs, inputs)
-    except TensorProgramError:
+        return entry.at(inputs, inputs), {}
+    except TensorProgramError as error:
         if len(inputs) == 1:
-            return Found(np.array([nan]), np.array([inf]))
+            return Found(np.array([nan]), np.array([inf])), {0: str(error)}
     half = len(inputs) // 2
-    one, other = _lone(entry, inputs[:half]), _lone(entry, inputs[half:])
-    return Found(np.concatenate([one.value, other.value]), np.concatenate([one.error, other.error]))
+    (one, first), (other, second) = _lone(entry, inputs[:half]), _lone(entry, inputs[half:])
+    whole = Found(np.concatenate([one.value, other.value]), np.concatenate([one.error, other.error]))
+    return whole, first | {half + k: why for k, why in second.items()}
 
 
 def _distinct(place: Rows, good: NDArray[np.bool_]) -> tuple[Rows, Rows]:

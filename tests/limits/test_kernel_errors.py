@@ -297,6 +297,14 @@ def test_a_row_without_a_value_is_named_and_leaves_the_others():
     np.testing.assert_allclose(found[np.ix_(kept, kept)], tp.kernel(program, DATA[:5]), rtol=1e-12)
 
 
+def test_a_row_that_is_too_large_is_told_by_what_refuses_it():
+    rows, large = DATA[:4] * np.array([[1], [1e80], [1], [1e80]]), r"no kernel, a covariance .* not below 1e\+140: "
+    with pytest.raises(PrecisionError, match=rf"row 1 of X has {large}.*\(2 such"):
+        tp.kernel(traced(2, tp.tanh), rows)
+    with pytest.raises(PrecisionError, match=f"row 0 of X2 has {large}"):
+        tp.kernel(traced(2, tp.tanh), rows[:1], rows[1:2])
+
+
 def recurrent(x):
     """A gated step with shared weights, twice."""
     h = tp.tanh(tp.linear("U", x))
