@@ -9,7 +9,8 @@ from tensorprog.errors import SamplingError
 from tensorprog.program import GAUSSIAN, Matrix, Program
 from tensorprog.readings.costs import DOUBLE, fastest, fitting, memory, seconds
 from tensorprog.readings.dense import sample_dense
-from tensorprog.readings.exact import Memory, batch_size, sample_exact
+from tensorprog.readings.draws import Array
+from tensorprog.readings.exact import Request, batch_size, sample_exact
 from tensorprog.readings.joint import Joint
 from tensorprog.readings.team import MANY
 
@@ -17,21 +18,11 @@ MIXED = "mixed"
 """The name of taking for each program of a list the reading that it would have by itself."""
 
 
-def sample_mixed(
-    joint: Joint,
-    data: NDArray[np.float64],
-    width: int,
-    samples: range,
-    seed: int,
-    dtype: np.dtype[np.floating],
-    threads: int | None = None,
-    memory: Memory | None = None,
-    most: int = MANY,
-) -> NDArray[np.floating]:
+def sample_mixed(joint: Joint, data: NDArray[np.float64], width: int, samples: range, request: Request) -> Array:
     """Values of every program by the reading that `auto` takes for it; parameters as in `sample_exact`."""
-    found = np.empty((len(joint.programs), len(samples)), dtype)
+    found = np.empty((len(joint.programs), len(samples)), request.dtype)
     for reading, (rows, part) in apart(joint, width, data.shape[-1]).items():
-        found[rows] = READINGS[reading](part, data, width, samples, seed, dtype, threads, memory, most)
+        found[rows] = READINGS[reading](part, data, width, samples, request)
     return found
 
 

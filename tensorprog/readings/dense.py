@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorprog.readings.draws import Array, shape
+from tensorprog.readings.exact import Request
 from tensorprog.readings.joint import Joint
 from tensorprog.readings.realise import cut, realise
-from tensorprog.readings.team import MANY, Team, cores
+from tensorprog.readings.team import Team, cores
 
 BATCH_NUMBERS = 16_384  # coordinates of a vector batch: fits the cache, and is large enough to hide the interpreter
 BATCH_BYTES = 64_000_000  # matrices that one thread draws together: with larger batches nothing gets faster
@@ -37,23 +38,13 @@ def entries(joint: Joint, width: int, d0: int) -> int:
     return sum(prod(shape(part.program, name, width, d0)) for name, (_, part) in joint.drawn.items())
 
 
-def sample_dense(
-    joint: Joint,
-    data: NDArray[np.float64],
-    width: int,
-    samples: range,
-    seed: int,
-    dtype: np.dtype[np.floating],
-    threads: int | None = None,
-    memory: object = None,
-    most: int = MANY,
-) -> Array:
+def sample_dense(joint: Joint, data: NDArray[np.float64], width: int, samples: range, request: Request) -> Array:
     """Values of every program of `joint` at these sample indices, (programs, len(samples)); see `realise`.
 
-    threads: share the samples, each with matrices of its own; all cores by default. memory: not used.
-    most: samples to hold at once.
+    Threads share the samples, each with matrices of its own; the memory of earlier calls is not used.
     """
-    shared = sharing(joint, width, data.shape[-1], len(samples), threads or cores(), most, dtype)
+    threads = request.threads or cores()
+    shared = sharing(joint, width, data.shape[-1], len(samples), threads, request.most, request.dtype)
     with Team(shared[0]) as team:
         parts = cut(samples, shared[1], team.size)
-        return realise(joint, data, width, parts, seed, dtype, lambda batch: {}, team)
+        return realise(joint, data, width, parts, request.seed, request.dtype, lambda batch: {}, team)

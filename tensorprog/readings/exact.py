@@ -7,6 +7,7 @@ another law than the Gaussian one are refused (`auto.reading_of`); vectors may h
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import dataclass
 from functools import partial
 from threading import local
 
@@ -62,26 +63,29 @@ class Memory(local):
         return kept
 
 
-def sample_exact(
-    joint: Joint,
-    data: NDArray[np.float64],
-    width: int,
-    samples: range,
-    seed: int,
-    dtype: np.dtype[np.floating],
-    threads: int | None = None,
-    memory: Memory | None = None,
-    most: int = MANY,
-) -> Array:
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked of a reading beside programs, data, width and samples: `seed` is of all random streams.
+
+    threads: at work; all cores by default. memory: of earlier calls, to be used again. most: samples to hold at once.
+    """
+
+    seed: int
+    dtype: np.dtype[np.floating]
+    threads: int | None = None
+    memory: Memory | None = None
+    most: int = MANY
+
+
+def sample_exact(joint: Joint, data: NDArray[np.float64], width: int, samples: range, request: Request) -> Array:
     """Values of every program of `joint` at these sample indices, (programs, len(samples)); see `realise`.
 
-    Each part reveals the matrices for itself. threads: share the samples, or the coordinates of large widths; all cores
-    by default. memory: of earlier calls, to be used again. most: samples to hold at once.
+    Each part reveals the matrices for itself. Threads share the samples, or the coordinates of large widths.
     """
-    memory, threads = memory or Memory(), threads or cores()
-    shared = max(sharing(part, width, len(samples), threads, most)[0] for part in joint.parts)
+    memory, threads = request.memory or Memory(), request.threads or cores()
+    shared = max(sharing(part, width, len(samples), threads, request.most)[0] for part in joint.parts)
     with Team(threads if width >= LARGE else shared) as team, blas().limit(limits=1, user_api="blas"):
-        rows = [_part(part, data, width, samples, seed, dtype, team, memory, most) for part in joint.parts]
+        rows = [_part(part, data, width, samples, request, team, memory) for part in joint.parts]
     return rows[0] if len(rows) == 1 else np.concatenate(rows)
 
 
@@ -90,13 +94,11 @@ def _part(
     data: NDArray[np.float64],
     width: int,
     samples: range,
-    seed: int,
-    dtype: np.dtype[np.floating],
+    request: Request,
     team: Team,
     memory: Memory,
-    most: int,
 ) -> Array:
-    program, d0 = part.program, data.shape[-1]
+    program, d0, seed, dtype = part.program, data.shape[-1], request.seed, request.dtype
     expected = products(program)
     places = {x: i for i, x in enumerate(program.products)}
 
@@ -124,7 +126,7 @@ def _part(
         bulk = None if fused is None else Bulk(fused, 1, width, d0, dtype, arena.empty)
         run_stages(part.operations, program.types, part.planned, values, width, d0, team, arena, bulk)
 
-    shared, length = sharing(part, width, len(samples), team.size, most)
+    shared, length = sharing(part, width, len(samples), team.size, request.most)
     parts = cut(samples, length, shared)
     if width < LARGE:
         return realise(part, data, width, parts, seed, dtype, matrices, team)

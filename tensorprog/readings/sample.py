@@ -15,6 +15,7 @@ from tensorprog.program import Measure, Program
 from tensorprog.readings.auto import READINGS, at_once, needed, reading_of
 from tensorprog.readings.costs import free_memory
 from tensorprog.readings.draws import check_width
+from tensorprog.readings.exact import Request
 from tensorprog.readings.inputs import check_data
 from tensorprog.readings.joint import Joint
 from tensorprog.readings.team import MANY
@@ -93,7 +94,7 @@ def sample(
     reading = reading_of(joint, n, array.shape[-1], method)
     most = _held_at_once(joint, n, array.shape[-1], method, samples, kind)
     with np.errstate(over="ignore", invalid="ignore"):
-        values = READINGS[reading](joint, array, n, range(samples), seed, kind, most=most)
+        values = READINGS[reading](joint, array, n, range(samples), Request(seed, kind, most=most))
     if not np.isfinite(values).all():
         raise SamplingError(f"samples at width {n} are not finite: numbers overflow; use smaller inputs or weights")
     found = [as_norms(program, row) for program, row in zip(programs, values, strict=True)]

@@ -21,7 +21,7 @@ from tqdm import tqdm
 from tensorprog.errors import SamplingError
 from tensorprog.readings import BAR, READINGS, Joint, reading_of
 from tensorprog.readings.auto import expected
-from tensorprog.readings.exact import Memory, batch_size
+from tensorprog.readings.exact import Memory, Request, batch_size
 from tensorprog.readings.team import MANY
 from tensorprog.scaling.store import Key, Store, key_of
 from tensorprog.scaling.workers import Submit, submitting
@@ -109,8 +109,8 @@ class Task:
             with limits, np.errstate(all="ignore"):
                 read, joint = READINGS[self.reading(job.group, job.width)], self.joints[job.group]
                 memory, most = _held.memory(self.run, job.group, job.width), self.most.get((job.group, job.width), MANY)
-                shared = self.seed, self.dtype, self.threads, memory, most
-                values = read(joint, self.data, job.width, job.samples, *shared)
+                request = Request(self.seed, self.dtype, self.threads, memory, most)
+                values = read(joint, self.data, job.width, job.samples, request)
         except np.linalg.LinAlgError:
             values = np.array(np.nan)
         if not np.isfinite(values).all():

@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike
 from tensorprog.errors import SamplingError
 from tensorprog.program import Measure, Program
 from tensorprog.readings import READINGS, as_norms
+from tensorprog.readings.exact import Request
 from tensorprog.readings.team import MANY
 from tensorprog.scaling.jobs import Task
 from tensorprog.scaling.measure import prepared
@@ -81,11 +82,10 @@ def _medians(programs: Sequence[Program], single: Task, groups: Sequence[Sequenc
         joint = single.joints[group]
         read = READINGS[single.reading(group, width)]
         most = single.most.get((group, width), MANY)
+        request = Request(single.seed, single.dtype, single.threads, most=most)
         with np.errstate(all="ignore"):
             try:
-                rows = read(
-                    joint, single.data, width, range(SAMPLES), single.seed, single.dtype, single.threads, None, most
-                )
+                rows = read(joint, single.data, width, range(SAMPLES), request)
             except (np.linalg.LinAlgError, SamplingError):
                 rows = np.full((len(members), SAMPLES), np.nan)
         for row, i in zip(rows, members, strict=True):

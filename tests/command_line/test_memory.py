@@ -64,9 +64,9 @@ def test_verify_keeps_to_it():
 def test_every_job_is_told_how_many_samples_it_may_hold(memory, most, monkeypatch):
     told, read = [], jobs.READINGS["dense"]
 
-    def watched(joint, data, width, *others):
-        told.append((width, others[-1]))
-        return read(joint, data, width, *others)
+    def watched(joint, data, width, samples, request):
+        told.append((width, request.most))
+        return read(joint, data, width, samples, request)
 
     monkeypatch.setitem(jobs.READINGS, "dense", watched)
     found = measure([C], ARRAYS["x.npy"], (8, 32), [20], method="dense", memory=memory)

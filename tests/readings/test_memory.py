@@ -17,7 +17,7 @@ from cases import CASES
 import tensorprog as tp
 from tensorprog.errors import SamplingError
 from tensorprog.readings import check_memory, costs, reading_of
-from tensorprog.readings.exact import Memory, sample_exact
+from tensorprog.readings.exact import Memory, Request, sample_exact
 from tensorprog.readings.joint import Joint
 
 CASE = CASES[0]
@@ -112,7 +112,7 @@ def test_batches_of_other_lengths_leave_nothing_behind(D, d):
     def batches(lengths):
         memory = Memory()
         for length in lengths:
-            sample_exact(joint, DATA, 32, range(length), 1, np.dtype(np.float64), 1, memory)
+            sample_exact(joint, DATA, 32, range(length), Request(1, np.dtype(np.float64), 1, memory))
         return memory
 
     batches([1])
