@@ -70,6 +70,9 @@ class Function(ABC):
     def arity(self) -> int:
         """Number of arguments."""
 
+    curved: bool = False
+    """Whether it has kinks elsewhere than `lines` tells."""
+
     @property
     def lines(self) -> tuple[Line, ...]:
         """Kinks as lines (c, b) of the arguments, c · z = b; none for a smooth function."""

@@ -106,7 +106,7 @@ class _Line:
         return np.unique(np.concatenate(found))
 
     def __call__(self, ends: Array, radius: float, order: int) -> tuple[float, float]:
-        w, weight = _points(ends, order)
+        w, weight = points_of(ends, order)
         values = product(self.factors, [m + s * w for m, s in zip(self.mean, self.slope, strict=True)]) * weight
         return float(values.sum()), float(np.abs(values).sum())
 
@@ -147,7 +147,7 @@ class _Plane:
         return found
 
     def __call__(self, ends: Array, radius: float, order: int) -> tuple[float, float]:
-        outer, outer_weight = _points(ends, order)
+        outer, outer_weight = points_of(ends, order)
         still = [(f, o, a) for f, o, a in self.factors if not any(self.root[i, 1] for i in a)]
         moving = [f for f in self.factors if f not in still]
         places = [m + s * outer for m, s in zip(self.mean, self.root[:, 0], strict=True)]
@@ -162,7 +162,7 @@ class _Plane:
             found = [np.broadcast_to(grid, (len(w0), len(grid)))]
             with np.errstate(over="ignore"):
                 found += [np.clip((x - m - s * w0) / t, -radius, radius) for m, s, t, x in inner]
-            w1, weight = _points(np.sort(np.concatenate(found, 1), 1), order)
+            w1, weight = points_of(np.sort(np.concatenate(found, 1), 1), order)
             used = weight.any(0)
             w1, weight = w1[:, used], weight[:, used]
             z = [m + s * w0 + t * w1 for m, (s, t) in zip(self.mean, self.root, strict=True)]
@@ -199,7 +199,7 @@ def _rule(order: int) -> tuple[Array, Array]:
     return x, weight
 
 
-def _points(ends: Array, order: int) -> tuple[Array, Array]:
+def points_of(ends: Array, order: int) -> tuple[Array, Array]:
     """Points and weights, the standard Gaussian density included, of all panels in a row, on the last axis."""
     x, weight = _rule(order)
     half, middle = np.diff(ends) / 2, (ends[..., 1:] + ends[..., :-1]) / 2

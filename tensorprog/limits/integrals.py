@@ -19,6 +19,7 @@ from tensorprog.functions.custom import Expression
 from tensorprog.functions.kinked import LeakyRelu
 from tensorprog.functions.piecewise import Piecewise
 from tensorprog.limits.adaptive import adaptive
+from tensorprog.limits.bisection import bisected
 from tensorprog.limits.expansion import LARGEST, expanded, series_of
 from tensorprog.limits.factors import Factor, kinks
 from tensorprog.limits.lattice import HIGHEST, lattice
@@ -184,7 +185,8 @@ class _Rules:
     def rule(self, mean: Array, root: Array, octave: float) -> Part:
         """By the rules for this many independent Gaussians, the next where one fails."""
         dimension = root.shape[-1]
-        kinked = bool(kinks(self.factors, self.size))
+        curved = any(f.curved for f, _, _ in self.factors)
+        kinked = curved or bool(kinks(self.factors, self.size))
         possible = dimension <= (2 if kinked else HIGHEST)
         if self.method == SAMPLING:
             return self.sample(mean, root)
@@ -193,6 +195,8 @@ class _Rules:
             raise ExpressionError(f"no quadrature in {dimension} dimensions for the average of {names}")
         if not possible:
             return self.sample(mean, root)
+        if curved:
+            return self.or_sampled(bisected(self.factors, mean, root), mean, root)
         if dimension > 3 or (dimension == 3 and not resolved(octave, dimension)):
             return self.gridded(mean, root)
         smooth = not all(isinstance(f, LeakyRelu) for f, _, _ in self.factors)
@@ -212,8 +216,11 @@ class _Rules:
         return whole
 
     def gridded(self, mean: Array, root: Array) -> Part:
-        """By the lattice, and by sampling too where that leaves a large error."""
-        value, error, scale = lattice(self.factors, mean, root, self.steep())
+        return self.or_sampled(lattice(self.factors, mean, root, self.steep()), mean, root)
+
+    def or_sampled(self, found: tuple[Array, Array, Array], mean: Array, root: Array) -> Part:
+        """Value, error and size by a rule; by sampling too where it leaves a large error."""
+        value, error, scale = found
         part = self.rounded(value, error, scale)
         left = ~((error <= COARSE * scale) & (scale > 0))
         if self.method is not None or not left.any():

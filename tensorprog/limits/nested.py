@@ -93,6 +93,10 @@ class Step:
 
     def at(self, z: Sequence[Any], before: Sequence[Any]) -> Any:
         """Its value at the coordinates z, given the values of earlier steps."""
+        return self.function.evaluate(self.order, *self.arguments(z, before))
+
+    def arguments(self, z: Sequence[Any], before: Sequence[Any]) -> list[Any]:
+        """What it is evaluated at."""
         values = []
         for arg in self.args:
             value: Any = z[arg] if isinstance(arg, int) else 0.0
@@ -102,7 +106,7 @@ class Step:
                     term = term * x
                 value = value + term
             values.append(value)
-        return self.function.evaluate(self.order, *values)
+        return values
 
 
 @final
@@ -113,20 +117,31 @@ class Nested(Function):
 
     def __init__(self, steps: tuple[Step, ...], arity: int) -> None:
         self._steps, self._arity, self._spec = steps, arity, f"nested({steps!r})"
-        self.smoothness = min((s for step in steps if (s := step.function.smoothness) is not None), default=None)
+        kinked = [step for step in steps if step.function.smoothness is not None]
+        self.smoothness = min((s for step in kinked if (s := step.function.smoothness) is not None), default=None)
+        self.curved = any(not isinstance(arg, int) for step in kinked for arg in step.args)
 
     @property
     def lines(self) -> tuple[Line, ...]:
-        """Kinks of the steps at single places; those of sums are curves, of which the axes are the usual ones."""
+        """Kinks of the steps at single places; those of sums are curves."""
         found: dict[Line, None] = {}
         for step in self._steps:
             for c, b in step.function.lines:
                 for arg, weight in zip(step.args, c, strict=True):
                     if weight and isinstance(arg, int):
                         found[self._axis(arg, b / weight if sum(map(bool, c)) == 1 else Fraction(0))] = None
-                    elif weight and not isinstance(arg, int):
-                        found |= dict.fromkeys(self._axis(i, Fraction(0)) for _, places, _ in arg for i in places)
         return tuple(found)
+
+    def breaks(self, z: Sequence[Any]) -> list[Any]:
+        """What changes sign at the kinks of every step, at coordinates z."""
+        values: list[Any] = []
+        found = []
+        for step in self._steps:
+            arguments = step.arguments(z, values)
+            for c, b in step.function.lines:
+                found.append(sum((float(s) * x for s, x in zip(c, arguments, strict=True) if s), -float(b)))
+            values.append(step.function.evaluate(step.order, *arguments))
+        return found
 
     def _axis(self, place: int, at: Fraction) -> Line:
         return tuple(Fraction(int(i == place)) for i in range(self._arity)), at
