@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for
-from threading import Thread
+from threading import Thread, current_thread, main_thread
 from typing import Any, TypeVar
 
 from tensorprog.errors import SamplingError, TensorProgramError
@@ -103,15 +103,22 @@ def _started(work: Work[Job, Result], workers: int) -> Iterator[Submit[Job, Resu
 
 @contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """A Ctrl-C comes afterwards; processes that are started here never get one."""
+    """A Ctrl-C comes afterwards, whichever thread of this process gets it; processes started here never get one."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    told: list[int] = []
+    here = current_thread() is main_thread()
+    handler = signal.signal(signal.SIGINT, lambda number, _: told.append(number)) if here else None
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if here:
+            signal.signal(signal.SIGINT, signal.SIG_DFL if handler is None else handler)
+        if told:
+            signal.raise_signal(signal.SIGINT)
 
 
 _installed: list[Callable[[Any], Any]] = []

@@ -131,7 +131,7 @@ def lone(order, program, data):
     [
         ((1, 1), "lim n^1 ‖(C^{1,1})_v‖²"),
         ((1, 2), "lim n^1 |(C^{1,2})_v·∇_v F(x_1)|/‖∇_v F(x_1)‖"),
-        ((0, 2), "lim n^1 |∇_v C^{0,2}·∇_v F(x_1)|/‖∇_v F(x_1)‖"),
+        pytest.param((0, 2), "lim n^1 |∇_v C^{0,2}·∇_v F(x_1)|/‖∇_v F(x_1)‖", marks=LONG),
     ],
 )
 def test_one_slot_decides_what_the_whole_does_not(order, what, monkeypatch):

@@ -10,6 +10,7 @@ import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from threading import Event
 from weakref import WeakSet
 
@@ -37,7 +38,8 @@ def task():
 def running(path):
     """A run with two workers, which have begun as soon as `begin` is called."""
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-    main = process(path, 2, 4, ONE_SAMPLE, "meet", start_new_session=True, **pipes)
+    heard = partial(signal.signal, signal.SIGINT, signal.default_int_handler)  # where who runs the tests ignores it
+    main = process(path, 2, 4, ONE_SAMPLE, "meet", start_new_session=True, preexec_fn=heard, **pipes)
     try:
         assert main.stdout.readline() == "ready\n"
         main.stdin.write("\n")
