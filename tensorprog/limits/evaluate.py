@@ -192,10 +192,16 @@ class Evaluation:
     def _where_equal(
         self, whole: Estimate, factors: list[Any], entries: Sequence[Estimate], means: Sequence[Estimate]
     ) -> Estimate:
-        """An average over two Gaussians; over one where they are equal to the last bit, as they move together."""
+        """An average over two Gaussians; over one where they are equal to the last bit, errors too, and so move together.
+
+        Rounding may make covariances of different vectors equal: not those of the data (`symbols.average_of`), and
+        later ones of two vectors have larger errors than the variances of either.
+        """
         numbers = [np.asarray(p.value) for p in (*entries, *means)]
         one, both, other, mean, centre = numbers
         same = (one == both) & (both == other) & (mean == centre)
+        first, middle, last = (np.asarray(p.whole_error) for p in entries)
+        same &= (first == middle) & (middle == last)
         if not same.any() or whole.deviations is not None:
             return whole
         shape = np.broadcast_shapes(same.shape, np.shape(whole.value))

@@ -17,7 +17,7 @@ from tensorprog.limits.expectations import METHODS, SAMPLING
 from tensorprog.limits.gaussian import UndecidedLimit
 from tensorprog.limits.interpreter import Interpreter
 from tensorprog.limits.scalars import Expectation, Symbol
-from tensorprog.limits.symbols import constant_values, data_values
+from tensorprog.limits.symbols import average_of, constant_values, data_values
 from tensorprog.limits.terms import written
 from tensorprog.program import Input, Program, ancestors
 from tensorprog.readings.derive import proved_sizes
@@ -86,11 +86,9 @@ class Entry:
         symbols: dict[str, ArrayLike] = {**self.constants}
         errors: dict[str, ArrayLike] = {name: EPS * abs(x) for name, x in self.constants.items()}
         for symbol, group in self.data.grams.items():
-            products: Array = np.ones((1, 1))
-            for name in group:
-                products = products * vectors[name]
-            symbols[symbol] = products.mean(-1)
-            errors[symbol] = rounding(products.shape[-1], group) * np.abs(products).mean(-1)
+            symbols[symbol] = average_of(vectors, group)
+            sizes = average_of({name: np.abs(vectors[name]) for name in group}, group)
+            errors[symbol] = rounding(one.shape[-1], group) * sizes
         return symbols, errors
 
 

@@ -35,11 +35,30 @@ def data_values(program: Program, names: Sequence[str], data: Sequence[Array]) -
 def symbol_values(interpreter: Interpreter, data: Array) -> dict[str, ArrayLike]:
     """Values of all symbols for one set of inputs, (inputs, d0) or (inputs, positions, d0)."""
     vectors = _averaged(interpreter, data)
-    averages = {
-        symbol: np.mean(np.prod([vectors[name][0] for name in group], axis=0))
-        for symbol, group in interpreter.data.grams.items()
-    }
+    averages = {symbol: average_of(vectors, group)[0] for symbol, group in interpreter.data.grams.items()}
     return {**constant_values(interpreter), **averages}
+
+
+def average_of(vectors: Mapping[str, Array], group: Sequence[str]) -> Array:
+    """The averages over the last axis, (rows,), of products of data vectors, (rows, d0) each.
+
+    ⟨x y⟩ of vectors that differ is not both ⟨x x⟩ and ⟨y y⟩, as rounding may have it of nearly equal ones: what is
+    equal to the last bit is taken as one vector.
+    """
+    value = _mean([vectors[name] for name in group])
+    if len(group) == 2 and group[0] != group[1]:
+        x, y = (vectors[name] for name in group)
+        tied = (value == _mean([x, x])) & (value == _mean([y, y]))
+        if tied.any():
+            value = np.where(tied & ~(x == y).all(-1), np.nextafter(value, 0), value)
+    return value
+
+
+def _mean(factors: Sequence[Array]) -> Array:
+    product: Array = np.ones((1, 1))
+    for x in factors:
+        product = product * x
+    return np.asarray(product.mean(-1))
 
 
 def constant_values(interpreter: Interpreter) -> dict[str, float]:
