@@ -123,6 +123,13 @@ class Function(ABC):
     def sympy(self, *symbols: sympy.Symbol) -> sympy.Expr:
         """ψ at these symbols, by default at z, or z0, z1, … for several arguments."""
 
+    def rounding(self, order: Order, *args: Array) -> Array:
+        """What `evaluate` may be off by beside the rounding of its result, as where terms cancel: 0 if it knows better.
+
+        Arguments are arrays of one floating dtype and shape.
+        """
+        return np.zeros_like(args[0])
+
     @abstractmethod
     def _derivative(self, order: Order, *args: Array) -> Array:
         """The derivative at arrays of one floating dtype; `evaluate` checks, broadcasts and casts."""

@@ -116,6 +116,10 @@ class Expression(Function):
         self._check_arity(symbols)
         return tree.xreplace(dict(zip(self.symbols, symbols, strict=True)))
 
+    def rounding(self, order: Order, *args: Array) -> Array:
+        tree = self.derivative_tree(order)
+        return np.broadcast_to(trees.rounding_of(tree, dict(zip(self.symbols, args, strict=True))), args[0].shape)
+
     def _derivative(self, order: Order, *args: Array) -> Array:
         tree, shape = self.derivative_tree(order), np.broadcast_shapes(*(a.shape for a in args))
         if prod(shape) <= BLOCK:

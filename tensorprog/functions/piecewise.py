@@ -17,7 +17,7 @@ import sympy
 
 from tensorprog.errors import ExpressionError
 from tensorprog.functions import analysis, trees
-from tensorprog.functions.base import Array, Degree, Interval, Univariate, rational
+from tensorprog.functions.base import Array, Degree, Interval, Order, Univariate, rational
 
 MAX_ORDER = 64
 DIGITS = 50
@@ -82,6 +82,15 @@ class Piecewise(Univariate):
             other = (after == i) & ~some
             if other.any():  # on a kink, and the left side is there already
                 result[other] = (result[other] + trees.evaluate_tree(tree, {self.z: z[other]})) / 2
+        return result
+
+    def rounding(self, order: Order, *args: Array) -> Array:
+        (z,) = args
+        place = np.searchsorted(np.array([float(x) for x in self.kinks], z.dtype), z)
+        result = np.zeros_like(z)
+        for i, tree in enumerate(self.piece_trees(order[0])):
+            if (some := place == i).any():
+                result[some] = trees.rounding_of(tree, {self.z: z[some]})
         return result
 
     def growth(self, k: int) -> Degree:

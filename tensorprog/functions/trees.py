@@ -185,6 +185,33 @@ def evaluate_tree(tree: sympy.Expr, values: Mapping[sympy.Symbol, Array]) -> Arr
     return value(tree)
 
 
+def rounding_of(tree: sympy.Expr, values: Mapping[sympy.Symbol, Array]) -> Array:
+    """What `evaluate_tree` may be off by, to first order: that of every operation, carried on by those that follow."""
+    eps = np.finfo(np.result_type(*values.values())).eps
+    known: dict[sympy.Expr, Array] = {symbol: np.zeros_like(x) for symbol, x in values.items()}
+
+    def error(node: sympy.Expr) -> Array:
+        if node not in known:
+            known[node] = np.asarray(carried(node) + eps * np.abs(evaluate_tree(node, values)))
+        return known[node]
+
+    def carried(node: sympy.Expr) -> Array:
+        if not node.free_symbols:
+            return np.zeros(())
+        if node.is_Add:
+            return reduce(np.add, map(error, node.args))
+        if node.is_Mul:
+            sizes = [np.abs(evaluate_tree(x, values)) for x in node.args]
+            rests = [reduce(mul, [y for j, y in enumerate(sizes) if j != i], np.ones(())) for i in range(len(sizes))]
+            return reduce(np.add, [error(x) * rest for x, rest in zip(node.args, rests, strict=True)])
+        inner = node.base if node.is_Pow else node.args[0]
+        place = sympy.Dummy(real=True)
+        slope = sympy.diff(place**node.exp if node.is_Pow else node.func(place), place)
+        return np.abs(evaluate_tree(slope, {place: evaluate_tree(inner, values)})) * error(inner)
+
+    return error(tree)
+
+
 def raised(base: Array, exponent: sympy.Rational) -> Array:
     """base ** (p/q), small integer powers by repeated squaring."""
     if exponent < 0:

@@ -192,7 +192,7 @@ class Evaluation:
     def _where_equal(
         self, whole: Estimate, factors: list[Any], entries: Sequence[Estimate], means: Sequence[Estimate]
     ) -> Estimate:
-        """An average over two Gaussians; over one where they are equal to the last bit, errors too, and so move together.
+        """An average over two Gaussians; over one where they are equal to the last bit, errors too: they move together.
 
         Rounding may make covariances of different vectors equal: not those of the data (`symbols.average_of`), and
         later ones of two vectors have larger errors than the variances of either.

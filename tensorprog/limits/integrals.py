@@ -35,6 +35,7 @@ Entries = Mapping[tuple[int, int], Array]
 WIDTHS = 4
 """Widths of a Gaussian are told apart by this part of an octave."""
 FAILED = 1e-10
+SCATTERED = 64  # points at which the rounding of expressions is looked at
 COARSE = 1e-6
 CHEAP = {1: 5.0, 2: 3.0}
 """Octaves that the trapezoid takes, by dimensions; panels, where factors are smooth beside kinks, take 1."""
@@ -177,10 +178,24 @@ class _Rules:
         scales = [1 / min(1.0, 2 * x.thinnest) if x else 1.0 for x in self.meshes()]
         return [max(s for s, f in zip(scales, self.factors, strict=True) if i in f[2]) for i in range(self.size)]
 
-    def rounded(self, value: Array, error: Array, scale: Array) -> Part:
-        """With the rounding of arguments at which factors are steep in the error."""
+    def rounded(self, found: tuple[Array, Array, Array], mean: Array, root: Array) -> Part:
+        """By value, error and size, with the rounding of arguments at which factors are steep in the error, and what
+        rounding leaves of terms that cancel in expressions, at some points."""
+        value, error, scale = found
         condition = max((x.condition for x in self.meshes() if x), default=1.0)
-        return Part(value, error + (4 * EPS * condition * scale if condition > 4 else 0), 1)
+        error = error + (4 * EPS * condition * scale if condition > 4 else 0)
+        if any(isinstance(f, Expression | Piecewise) for f, _, _ in self.factors):
+            w = 2 * np.random.default_rng(0).standard_normal((root.shape[-1], SCATTERED))  # tails too: by their weight
+            weight = 2.0 ** len(w) * np.exp(-3 / 8 * (w**2).sum(0)) / SCATTERED
+            z = list(np.moveaxis(mean[..., None] + root @ w, -2, 0))
+            sizes, errors = np.ones(()), np.ones(())
+            with np.errstate(all="ignore"):
+                for f, order, arguments in self.factors:
+                    size, places = np.abs(f.evaluate(order, *(z[i] for i in arguments))), [z[i] for i in arguments]
+                    sizes, errors = sizes * size, errors * (size + f.rounding(order, *places))
+                lost = np.broadcast_to(errors - sizes, z[0].shape) @ weight
+            error = error + 2 * np.nan_to_num(lost, nan=0.0, posinf=0.0)
+        return Part(value, error, 1)
 
     def rule(self, mean: Array, root: Array, octave: float) -> Part:
         """By the rules for this many independent Gaussians, the next where one fails."""
@@ -204,8 +219,9 @@ class _Rules:
         fits = dimension <= 2 and all(f.smoothness is None or f.arity == 1 for f, _, _ in self.factors)
         if fits and octave > limit:
             return self.adapted(mean, root)
-        value, error, scale = (panels if kinked else trapezoid)(self.factors, mean, root, octave)
-        whole, cheap = Parts(len(mean)), self.rounded(value, error, scale)
+        found = (panels if kinked else trapezoid)(self.factors, mean, root, octave)
+        _, error, scale = found
+        whole, cheap = Parts(len(mean)), self.rounded(found, mean, root)
         whole.put(slice(None), cheap)
         left = ~((error <= (FAILED if fits else COARSE) * scale) & (scale > 0))
         if left.any() and fits:
@@ -221,7 +237,7 @@ class _Rules:
     def or_sampled(self, found: tuple[Array, Array, Array], mean: Array, root: Array) -> Part:
         """Value, error and size by a rule; by sampling too where it leaves a large error."""
         value, error, scale = found
-        part = self.rounded(value, error, scale)
+        part = self.rounded(found, mean, root)
         left = ~((error <= COARSE * scale) & (scale > 0))
         if self.method is not None or not left.any():
             return part
@@ -242,7 +258,7 @@ class _Rules:
         return whole
 
     def adapted(self, mean: Array, root: Array) -> Part:
-        part = self.rounded(*adaptive(self.factors, mean, root))
+        part = self.rounded(adaptive(self.factors, mean, root), mean, root)
         left = ~np.isfinite(part.error)
         if self.method is not None or not left.any():
             return part

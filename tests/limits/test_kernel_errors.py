@@ -323,3 +323,57 @@ def test_what_may_be_sampled_is_symmetric_and_does_not_depend_on_the_cut(net):
     part, _ = tp.kernel(program, rows[:2], rows[::-1], "nngp", errors=True)
     assert np.abs(part[:, ::-1] - found[:2]).max() <= 1e-13 * found.max()
     assert (error > 0).all()
+
+
+def angles(phi, weight_std, depth, distance, digits=80):
+    """K(x, x') of an mlp at (1, 0) and (1, distance): sign, or erf by its arcsine, to 80 digits."""
+    with mp.workdps(digits):
+        one, both, other = (mp.mpf(1) / 2, mp.mpf(1) / 2, (1 + mp.mpf(distance) ** 2) / 2)
+        scale = mp.mpf(weight_std) ** 2
+        for _ in range(depth):
+            a, b, c = scale * one, scale * both, scale * other
+            if phi == "sign":
+                one, both, other = mp.mpf(1), 2 / mp.pi * mp.asin(b / mp.sqrt(a * c)), mp.mpf(1)
+            else:
+                one, both, other = (
+                    2 / mp.pi * mp.asin(2 * p / mp.sqrt((1 + 2 * q) * (1 + 2 * r)))
+                    for p, q, r in ((a, a, a), (b, a, c), (c, c, c))
+                )
+        return float(scale * both)
+
+
+@pytest.mark.parametrize("distance", [1e-8, 1e-10, 1e-12])
+@pytest.mark.parametrize(
+    ("name", "weight_std", "depth"), [("sign", 1, 2), ("sign", 1, 3), ("sign", 1, 5), ("erf", 4, 60), ("erf", 4, 100)]
+)
+def test_vectors_whose_averages_round_to_one_number_are_not_one_vector(name, weight_std, depth, distance):
+    """⟨x x⟩, ⟨x x'⟩ and ⟨x' x'⟩ are one double; jumps and chaos tell them apart, and rounding is in the error."""
+    phi = tp.erf if name == "erf" else tp.expression("sign(z)")
+    program = tp.trace(mlp, inputs=1, depth=depth, phi=phi, weight_std=weight_std)
+    data = np.array([[1.0, 0.0], [1.0, distance]])
+    value, error = tp.kernel(program, data, which="nngp", errors=True)
+    truth = angles(name, weight_std, depth, distance)
+    assert abs(value[0, 1] - truth) <= error[0, 1]
+    assert abs(value[0, 0] - value[1, 1]) <= error[0, 0] + error[1, 1] < 1e-9
+    with pytest.raises(PrecisionError):
+        tp.kernel(program, data, which="nngp")
+
+
+@pytest.mark.parametrize("depth", [1, 3, 30])
+def test_near_duplicates_below_the_rounding_of_their_gram_matrix(depth):
+    """The NTK of relu by arc-cosines, to 80 digits."""
+    data = [[1.0, 0.0], [1.0, 1e-8]]
+    with mp.workdps(80):
+        one, both, other = mp.mpf(1) / 2, mp.mpf(1) / 2, (1 + mp.mpf(1e-8) ** 2) / 2
+        tangent = both
+        for _ in range(depth):
+            angle = mp.acos(both / mp.sqrt(one * other))
+            size = mp.sqrt(one * other)
+            slope = (mp.pi - angle) / (2 * mp.pi)
+            both = size / (2 * mp.pi) * (mp.sin(angle) + (mp.pi - angle) * mp.cos(angle))
+            one, other = one / 2, other / 2
+            tangent = both + tangent * slope
+        truth = float(tangent)
+    program = tp.trace(mlp, inputs=1, depth=depth, phi=tp.relu)
+    value, error = tp.kernel(program, data, errors=True)
+    assert abs(value[0, 1] - truth) <= error[0, 1]

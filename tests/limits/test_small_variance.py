@@ -104,3 +104,30 @@ def test_what_has_no_series():
     assert taylor(relu, (0,)) is None
     assert taylor(expression("z0*z1"), (0, 0)) is None
     assert taylor(expression("1/z"), (0,)) is None
+
+
+KINKED = {
+    "abs(z)-tanh(abs(z))": lambda u: abs(u) - mpmath.tanh(abs(u)),
+    "tanh(max(z,0))-max(z,0)": lambda u: mpmath.tanh(u) - u if u > 0 else mpmath.mpf(0),
+    "sign(z)*(1-cos(z))": lambda u: mpmath.sign(u) * (1 - mpmath.cos(u)),
+    "heaviside(z)*(z-sin(z))": lambda u: u - mpmath.sin(u) if u > 0 else mpmath.mpf(0),
+    "max(z,0)+exp(min(z,0))-1": lambda u: u if u > 0 else mpmath.expm1(u),
+    "1-exp(-abs(z))": lambda u: -mpmath.expm1(-abs(u)),
+}
+
+
+@pytest.mark.parametrize("scale", [0.1, 1e-3, 1e-6, 1e-8])
+@pytest.mark.parametrize("text", KINKED)
+def test_what_kinked_terms_lose_to_each_other_is_stated(text, scale):
+    """No series through a kink: the digits that cancel are lost, and the error says so."""
+    f, x = KINKED[text], mpmath.mpf(scale)
+    with mpmath.workdps(60):
+        truth = mpmath.quad(
+            lambda w: (f(x * w) ** 2 + f(-x * w) ** 2) * mpmath.exp(-w * w / 2) / mpmath.sqrt(2 * mpmath.pi),
+            [0, 1, 3, 6, 12, 25],
+        )
+    program = tp.trace(mlp, inputs=1, depth=1, phi=tp.expression(text))
+    value, error = (float(a[0, 0]) for a in tp.kernel(program, [[scale]], which="nngp", errors=True))
+    assert abs(value - truth) <= error
+    if scale >= 1e-3:
+        assert error < 1e-8 * value
