@@ -19,8 +19,7 @@ def real_array(
 
     Raises the error for complex numbers, dates, texts of numbers, masked entries, and what is no array.
     """
-    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
-        hidden = int(np.ma.getmaskarray(values).sum())
+    if hidden := _hidden(values):
         raise error(f"{what} hide {hidden} masked entries; fill them in, or leave those rows out")
     try:
         array = np.asarray(values)
@@ -32,6 +31,13 @@ def real_array(
         raise error(f"{what} are no array of real numbers (they are of type {array.dtype}); {remedy}")
     with np.errstate(all="ignore"):
         return np.asarray(array, dtype=np.float64)
+
+
+def _hidden(values: object) -> int:
+    """Masked entries, of arrays in lists too."""
+    if isinstance(values, np.ma.MaskedArray):
+        return int(np.ma.getmaskarray(values).sum())
+    return sum(map(_hidden, values)) if isinstance(values, list | tuple) else 0
 
 
 def _of_objects(

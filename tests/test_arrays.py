@@ -155,3 +155,10 @@ def test_ticks_of_common_exponents_are_halves():
 def test_a_parametrisation_of_large_exponents_is_drawn():
     table = tp.derive(PROGRAM, [(0, 0), (0, 1)], abc=tp.abc(100000, 0, 0))
     assert kappa(table).startswith("<svg")
+
+
+@pytest.mark.parametrize("wrap", [list, tuple, lambda rows: [[rows[0]], [rows[1]]]])
+def test_masked_rows_in_a_list_are_masked(wrap):
+    rows = wrap([np.ma.masked_array([1.0, 2.0], mask=[True, False]), np.ma.masked_array([1.0, 2.0], mask=[True, True])])
+    with pytest.raises(DataError, match="hide 3 masked entries"):
+        real_array(rows, "the data", "give numbers")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import reduce
 from math import inf
 from typing import Any, assert_never
@@ -34,12 +35,15 @@ from tensorprog.limits.scalars import (
     Node,
     Number,
     Product,
+    Rational,
     Scalar,
     Sum,
     Symbol,
     Value,
 )
 
+Core = tuple[tuple[Rational, int], ...]
+"""A sum of nodes with coefficients."""
 DRAWS = 3  # of random signs
 FEW = 2**10  # points of a sequence, enough for what an error changes
 STEP = 1e-3  # relative
@@ -178,7 +182,7 @@ class Evaluation:
         size: int,
         entries: Sequence[Estimate],
         means: Sequence[Estimate],
-        cores: Sequence[tuple[float, int]],
+        cores: Sequence[tuple[float, Core]],
         memory: Memory,
     ) -> Estimate:
         inputs = [*entries, *means]
@@ -215,19 +219,20 @@ class Evaluation:
             return Estimate(values[0], reduce(np.maximum, errors), max(p.method for p in parts))
 
         merged = [(function, order, (0,) * len(places)) for function, order, places in factors]
-        found = self._averaged(merged, 1, [part(*entries)], [part(*means)], [(1.0, 0), (1.0, 1)], {})
+        cores = [(1.0, ((Fraction(1), k),)) for k in range(2)]
+        found = self._averaged(merged, 1, [part(*entries)], [part(*means)], cores, {})
         value, error = (np.array(np.broadcast_to(x, shape)) for x in (whole.value, whole.error))
         value[same], error[same] = found.value, found.error
         return Estimate(plain(value), plain(error), max(whole.method, found.method))
 
-    def _core(self, value: Value) -> tuple[float, int]:
-        """A node as ± another, which it moves with; -1 is none."""
+    def _core(self, value: Value) -> tuple[float, Core]:
+        """A node as ± a sum, which it moves with; the empty one is 0."""
         if value is None:
-            return 1.0, -1
+            return 1.0, ()
         node = self.equations.nodes[value]
-        if isinstance(node, Sum) and len(node.terms) == 1 and abs(node.terms[0][0]) == 1:
-            return float(node.terms[0][0]), node.terms[0][1]
-        return 1.0, value
+        terms = node.terms if isinstance(node, Sum) else ((Fraction(1), value),)
+        sign = 1 if terms[0][0] > 0 else -1
+        return float(sign), tuple((sign * c, x) for c, x in terms)
 
     def _moved(
         self,
@@ -235,7 +240,7 @@ class Evaluation:
         factors: list[Any],
         size: int,
         inputs: Sequence[Estimate],
-        cores: Sequence[tuple[float, int]],
+        cores: Sequence[tuple[float, Core]],
         entries: int,
     ) -> Any:
         """What an expectation changes by when its covariances (the first `entries` inputs) and means have errors.
@@ -243,7 +248,7 @@ class Evaluation:
         cores: the sign and the node of each input.
         """
         errors = [p.whole_error for p in inputs]
-        moving: dict[int, list[tuple[int, float]]] = {}  # inputs that are ± one node move together
+        moving: dict[Core, list[tuple[int, float]]] = {}  # inputs that are ± one sum move together
         for k, (error, (sign, core)) in enumerate(zip(errors, cores, strict=True)):
             if np.any(error):
                 moving.setdefault(core, []).append((k, sign))

@@ -114,10 +114,15 @@ def _last(nodes: Mapping[str, Instruction], target: str) -> frozenset[str]:
             case _:
                 assert_never(node)
     last, read = linear.get(target, (frozenset(), frozenset()))
-    if not last or last & read:
+    if last & read:
         raise ProgramError(
-            f"the output {target!r} is not linear in fresh Gaussian parameters (it is {nodes[target]}), so its "
-            "covariance is no limit kernel; end the network with tp.readout"
+            f"the output {target!r} is linear in {', '.join(sorted(last))}, which its layers read too, so that its "
+            "covariance is no limit kernel; end the network with a tp.readout of weights of its own"
+        )
+    if not last:
+        raise ProgramError(
+            f"the output {target!r} is not linear in fresh Gaussian parameters, so its covariance is no limit kernel; "
+            "end the network with tp.readout"
         )
     return last
 
@@ -132,6 +137,11 @@ def same(pair: Program) -> Program:
     return builder.build({label: names[x.node] for label, x in pair.outputs.items()})
 
 
+def opposite(pair: Program) -> Program:
+    """The program at x_1 = -x_0, the sign taken through all that is linear, odd or even."""
+    return _Scaled(-1, 0).program(pair)
+
+
 def proportional(pair: Program, sign: int) -> Program | None:
     """The program at x_1 = sign · c x_0 for a symbol c > 0; None where no kinked function would see proportional ones.
 
@@ -140,10 +150,7 @@ def proportional(pair: Program, sign: int) -> Program | None:
     found = [node.function for node in pair.nodes.values() if isinstance(node, Apply)]
     if not any(f.smoothness is not None and f.homogeneity is not None for f in found):
         return None
-    scaled = _Scaled()
-    for name, node in pair.nodes.items():
-        scaled.add(name, node, sign)
-    whole = scaled.builder.build({label: scaled.whole(x.node) for label, x in pair.outputs.items()})
+    whole = _Scaled(sign, 1).program(pair)
     kinked = [x for x, node in whole.nodes.items() if isinstance(node, Apply) and node.function.smoothness is not None]
     read = (whole.nodes[x] for x in ancestors(whole.nodes, kinked))
     return None if any(isinstance(node, Constant) and node.name in (RATIO, INVERSE) for node in read) else whole
@@ -159,20 +166,24 @@ class _Multiple:
 
 
 class _Scaled:
-    """Rewrites a program node by node."""
+    """Rewrites a program node by node, at x_1 = sign · c^power x_0."""
 
-    def __init__(self) -> None:
+    def __init__(self, sign: int, power: int) -> None:
         self.builder = Builder()
+        self.sign, self.power = sign, power
         self.found: dict[str, _Multiple] = {}
 
-    def add(self, name: str, node: Instruction, sign: int) -> None:
-        self.found[name] = self._read(name, node, sign)
+    def program(self, pair: Program) -> Program:
+        for name, node in pair.nodes.items():
+            self.found[name] = self._read(name, node)
+        return self.builder.build({label: self._whole(self.found[x.node]) for label, x in pair.outputs.items()})
 
-    def _read(self, name: str, node: Instruction, sign: int) -> _Multiple:
+    def _read(self, name: str, node: Instruction) -> _Multiple:
         builder, found = self.builder, self.found
         match node:
             case Input(index, position):
-                return _Multiple(sign if index else 1, index, builder.input(0, position))
+                one, other = (self.sign, self.power) if index else (1, 0)
+                return _Multiple(one, other, builder.input(0, position))
             case Parameter():
                 return _Multiple(1, 0, builder.parameter(name, node))
             case Constant() | Free():
@@ -209,12 +220,12 @@ class _Scaled:
                 inner = replace(args[0], power=0, sign=args[0].sign if parity is None else 1)
                 applied = self.builder.apply(node.function, node.order, [self._whole(inner)])
                 return _Multiple(parity or 1 if args[0].sign < 0 else 1, int(power), applied)
+        if len(args) == 1 and args[0].node is not None and args[0].power == 0 and args[0].sign < 0:
+            parity = node.function.parity(node.order, 0)
+            if parity is not None:
+                return _Multiple(parity, 0, self.builder.apply(node.function, node.order, [args[0].node]))
         wholes = [self._whole(x) for x in args]
         return _Multiple(1, 0, self.builder.apply(node.function, node.order, wholes))
-
-    def whole(self, name: str) -> str:
-        """A node with its factor."""
-        return self._whole(self.found[name])
 
     def _whole(self, x: _Multiple) -> str:
         builder = self.builder

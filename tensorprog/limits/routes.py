@@ -11,7 +11,7 @@ from tensorprog.errors import DataError, PrecisionError, TensorProgramError
 from tensorprog.limits.envelopes import Envelope, UnboundedError
 from tensorprog.limits.estimates import EPS
 from tensorprog.limits.matrix import Blocks, Entry, Found
-from tensorprog.limits.pairs import INVERSE, RATIO, proportional, same
+from tensorprog.limits.pairs import INVERSE, RATIO, opposite, proportional, same
 from tensorprog.program import Apply, Program
 
 Array = NDArray[np.float64]
@@ -100,7 +100,8 @@ class KernelMatrix:
 
     def _fill(self) -> None:
         left, right = self.left, self.right
-        taken = self._equal() + self._multiples()
+        mirrored = self._opposite()
+        taken = self._equal() + mirrored + self._multiples(mirrored)
         if (target := self.entry.target) is not None:
             try:
                 if self.work.size <= FEW:
@@ -123,8 +124,21 @@ class KernelMatrix:
         some = self.left[i]
         return [(i, j, Found(self.diagonal.value[some], self.diagonal.error[some]))]
 
-    def _multiples(self) -> list[Taken]:
-        """Entries of an input with a multiple of it."""
+    def _opposite(self) -> list[Taken]:
+        """Entries of x with -x."""
+        place = {row.tobytes(): k for k, row in enumerate(self.inputs)}
+        mirrored = np.array([place.get((0.0 - row).tobytes(), -1) for row in self.inputs])
+        column = np.full(len(self.inputs) + 1, -1)  # the last is of those without a mirror image
+        column[self.right] = np.arange(len(self.right))
+        i = np.flatnonzero(column[mirrored[self.left]] >= 0)
+        i, j = self._once(i, column[mirrored[self.left[i]]])
+        if not len(i):
+            return []
+        one = self.inputs[self.left[i]]
+        return [(i, j, Entry(opposite(self.target)).at(one, one))]
+
+    def _multiples(self, known: list[Taken]) -> list[Taken]:
+        """Entries of an input with a multiple of it, but for those known."""
         routes = {sign: proportional(self.target, sign) for sign in (1, -1)}
         if not any(routes.values()):
             return []
@@ -133,6 +147,8 @@ class KernelMatrix:
             return []
         i, j = np.nonzero(group[self.left][:, None] == group[self.right][None])
         i, j = self._once(i, j)
+        open_ = self._open(i, j, known)
+        i, j = i[open_], j[open_]
         a, b = self.left[i], self.right[j]
         ratios = ratio[b] / ratio[a]
         layers = 1 + sum(isinstance(node, Apply) for node in self.target.nodes.values())
@@ -164,13 +180,17 @@ class KernelMatrix:
 
     def _pairs(self, i: Rows, j: Rows, taken: list[Taken]) -> list[Taken]:
         """Entries one by one, those taken left out, the smaller input first."""
-        known = np.zeros(self.work.shape, dtype=bool)
-        for a, b, _ in taken:
-            known[a, b] = True
-        open_ = ~known[i, j]
+        open_ = self._open(i, j, taken)
         i, j = self._once(i[open_], j[open_])
         low, high = np.minimum(self.left[i], self.right[j]), np.maximum(self.left[i], self.right[j])
         return [(i, j, self.entry.at(self.inputs[low], self.inputs[high]))]
+
+    def _open(self, i: Rows, j: Rows, taken: list[Taken]) -> NDArray[np.bool_]:
+        """Which of these entries are not among those taken."""
+        known = np.zeros(self.work.shape, dtype=bool)
+        for a, b, _ in taken:
+            known[a, b] = True
+        return ~known[i, j]
 
     def _once(self, i: Rows, j: Rows) -> tuple[Rows, Rows]:
         """Pairs of different inputs, of a symmetric matrix those above the diagonal."""

@@ -377,3 +377,43 @@ def test_near_duplicates_below_the_rounding_of_their_gram_matrix(depth):
     program = tp.trace(mlp, inputs=1, depth=depth, phi=tp.relu)
     value, error = tp.kernel(program, data, errors=True)
     assert abs(value[0, 1] - truth) <= error[0, 1]
+
+
+ODD = ["tanh", "erf", "max(-1,min(1,z))", "z**3", "sin(z)", "sign(z)"]
+
+
+@pytest.mark.parametrize("which", ["nngp", "ntk"])
+@pytest.mark.parametrize("scale", [1e-4, 1.0, 1e4])
+@pytest.mark.parametrize("text", ODD)
+def test_opposite_inputs_of_odd_nets_have_opposite_kernels(text, scale, which):
+    """Chaotic ones too: K(x, -x) = -K(x, x), with the error of that."""
+    phi = tp.expression(text) if "(" in text or "*" in text else getattr(tp, text)
+    x = scale * np.array([0.3, -1.1, 0.7])
+    program = tp.trace(mlp, inputs=1, depth=3, phi=phi, weight_std=2)
+    value, error = tp.kernel(program, [x, -x, 2 * x], which=which, errors=True)
+    assert value[0, 1] == pytest.approx(-value[0, 0], rel=1e-12)
+    assert error[0, 1] <= 1e-10 * value[0, 0]
+
+
+@pytest.mark.parametrize("weight_std", [Fraction(1, 3), 1, Fraction(3, 2), 2])
+@pytest.mark.parametrize("factor", [-1, -2, -3, -0.1])
+def test_opposite_multiples_of_relu_have_small_errors(factor, weight_std):
+    """Whatever the scale of the weights: E relu(h) relu(-h) = 0, and what follows of it."""
+    x = np.array([0.3, -1.1, 0.7])
+    for depth in (1, 3):
+        program = tp.trace(mlp, inputs=1, depth=depth, phi=tp.relu, weight_std=weight_std)
+        value, error = tp.kernel(program, [x, factor * x], errors=True)
+        assert error[0, 1] <= 1e-12 * np.sqrt(value[0, 0] * value[1, 1])
+        if depth == 1:
+            assert abs(value[0, 1]) <= error[0, 1]
+
+
+@pytest.mark.parametrize("net", [resnet, conv, layernorm_mlp], ids=lambda net: net.__name__)
+def test_opposite_inputs_are_those_of_inputs_nearly_opposite(net):
+    """The route of its own against the generic one, a hair away."""
+    rng = np.random.default_rng(3)
+    x = rng.standard_normal((3, 4) if net is conv else 4)
+    program = tp.trace(net, inputs=1, positions=3 if net is conv else None, phi=tp.gelu)
+    value = tp.kernel(program, [x, -x])[0, 1]
+    near = tp.kernel(program, [x, -x * (1 + 1e-7)])[0, 1]
+    assert value == pytest.approx(near, rel=1e-5)
