@@ -31,7 +31,7 @@ def exact(number: Any) -> Fraction:
     if isinstance(number, Fraction | int) and not isinstance(number, bool):
         return Fraction(number)
     try:
-        if isinstance(number, str | bytes) or (isinstance(number, Complex) and not isinstance(number, Real)):
+        if isinstance(number, str | bytes | bool) or (isinstance(number, Complex) and not isinstance(number, Real)):
             raise TypeError
         return Fraction(repr(float(number)))
     except (TypeError, ValueError):

@@ -117,6 +117,9 @@ def predict(
     first = trees(table)
     ntk = law_of(table, 0, 1) or Exponent()
     decay = None if course is None else course.decay
+    if decay is not None and not any((e.D, e.d) == (0, 0) for e in table):
+        reason = "weight decay pulls at the outputs, whose size C^{0,0} the table does not have"
+        return Prediction(quantity, steps, rho, table.kappa, None, Status.UPPER_BOUND, (reason,))
     if decay is not None and (share := decay.at(rho, table.kappa)) > 0:
         reason = f"weight decay multiplies the weights by a factor that grows like n^{share}"
         return Prediction(quantity, steps, rho, table.kappa, None, Status.UPPER_BOUND, (reason,))

@@ -75,7 +75,7 @@ def definition(step: ProofStep, runs: Runs) -> Outcome:
         left = float(np.min(np.abs(expected) / sizes))  # not all nets cross a kink
         told = f"finite differences along unit gradients at width {width}: {left:.1g} in the least of {NETS} nets"
         return (Word.CONFIRMED if left < ROUNDING else Word.REFUTED), told
-    scale = float(np.median(np.abs(expected))) or 1.0
+    scale = float(np.median(np.abs(expected))) or float(np.median(np.abs(found))) or 1.0
     apart = float(np.median(np.abs(found - expected))) / scale
     told = f"median difference from finite differences at width {width}, {NETS} nets: {apart:.1g} of the value"
     return (Word.CONFIRMED if apart < DIFFERENT else Word.REFUTED), told
@@ -248,7 +248,9 @@ def _gradient_error(step: ProofStep, runs: Runs) -> float:
 
 def lower(step: ProofStep, runs: Runs) -> Outcome:
     """The ratio of the two means stays above the constant, and does not decay."""
-    least = step.value or 0.0
+    if step.value is None:
+        return Word.INCONCLUSIVE, "the bound from below has no value"
+    least = step.value
     ratios, errors = [], []
     for s, g in zip(runs.samples[WHOLE], runs.samples[GRADIENT], strict=True):
         ratio = float(np.mean(s**2) / np.mean(g))

@@ -52,6 +52,14 @@ def test_weight_decay_leaves_no_linear_model():
     assert largest_rho(DEFINITE, course=course()) == Fraction(1, 3)
 
 
+def test_without_the_size_of_the_outputs_weight_decay_is_not_predicted():
+    """It is not taken for what it usually is."""
+    short = tp.derive(PROGRAM, [(D, d) for D in range(3) for d in range(4) if D + d and (D, d) != (2, 3)], data=DATA)
+    assert law(course(), table=short) is not None
+    assert predict(short, 2, course=course(weight_decay=0.25)).law is None
+    assert "C^{0,0}" in predict(short, 2, course=course(weight_decay=0.25)).reasons[0]
+
+
 def test_decay_that_grows_is_not_predicted():
     found = course(weight_decay=0.25)
     assert law(found, QUARTER) is None

@@ -219,6 +219,8 @@ WRONG = [
     ({"optimizer": "adam"}, "low rank"),
     ({"steps": 0}, "steps=0"),
     ({"learning_rate": -1}, "must be positive"),
+    ({"learning_rate": True}, "learning_rate=True is not a finite real number"),
+    ({"weight_decay": True}, "weight_decay=True is not a finite real number"),
     ({"learning_rate": [0.1]}, "1 learning rates are given for 2 steps"),
     ({"loss": "hinge(F)"}, "hinge"),
     ({"loss": "z0**2"}, "no expression that depends on F"),
