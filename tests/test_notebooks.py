@@ -57,7 +57,7 @@ def test_there_are_notebooks():
     assert [path.stem for path in NOTEBOOKS] == ["checked_proof", "exponents", "linear_learning", "tied_weight_limit"]
 
 
-LONGEST = ("exponents", "linear_learning")
+LONGEST = ("checked_proof", "exponents", "linear_learning")
 BY_LENGTH = [pytest.param(p, id=p.stem, marks=[pytest.mark.long] if p.stem in LONGEST else []) for p in NOTEBOOKS]
 
 

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -142,7 +141,11 @@ def test_errors_without_a_standard_error(monkeypatch, capsys):
 def test_an_interrupt_while_libraries_are_imported(place):
     """It comes at once when the first of them is looked for; a parent that ignores interrupts would hand that on."""
     Path("numpy.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n", encoding="utf-8")
-    found = process("list", cwd=place, preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        found = process("list", cwd=place)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert (found.returncode, found.stdout, found.stderr) == (130, b"", b"interrupted\n")
 
 

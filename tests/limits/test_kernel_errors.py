@@ -87,7 +87,7 @@ def test_a_readout_that_is_read_twice_has_none():
         y = tp.readout("v", h)
         return tp.readout("w", tp.tanh(h + y)) + y
 
-    with pytest.raises(ProgramError, match=r"end the network with tp\.readout"):
+    with pytest.raises(ProgramError, match=r"linear in v, w, which its layers read too.*of its own"):
         tp.kernel(tp.trace(net), DATA, which="nngp")
 
 

@@ -56,7 +56,9 @@ def test_same_law_with_many_samples(case, width):
     assert same_law(values(case, width, samples, 3, "dense"), values(case, width, samples, 4, "exact"))
 
 
-@pytest.mark.parametrize("case", [CASES[0], CASES[5], CASES[9]], ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    "case", [CASES[0], CASES[5], pytest.param(CASES[9], marks=pytest.mark.long)], ids=lambda case: case.name
+)
 def test_blocks_and_threads_have_the_same_law(case, monkeypatch):
     """The code of large widths, at a small one."""
     monkeypatch.setattr(exact, "LARGE", 16)

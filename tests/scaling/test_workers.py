@@ -10,7 +10,6 @@ import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from functools import partial
 from threading import Event
 from weakref import WeakSet
 
@@ -38,8 +37,7 @@ def task():
 def running(path):
     """A run with two workers, which have begun as soon as `begin` is called."""
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-    heard = partial(signal.signal, signal.SIGINT, signal.default_int_handler)  # where who runs the tests ignores it
-    main = process(path, 2, 4, ONE_SAMPLE, "meet", start_new_session=True, preexec_fn=heard, **pipes)
+    main = process(path, 2, 4, ONE_SAMPLE, "meet", start_new_session=True, **pipes)
     try:
         assert main.stdout.readline() == "ready\n"
         main.stdin.write("\n")
@@ -68,6 +66,15 @@ def test_workers_end_with_the_process_that_started_them(tmp_path, how):
         assert main.returncode == -how
 
 
+@pytest.fixture
+def interrupts():
+    """Processes that are started hear them, though who runs the tests may ignore them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interrupts")
 @pytest.mark.parametrize("event", ["begun", "submitted", "stored"])
 def test_an_interrupt_from_the_terminal_is_told_once(tmp_path, event):
     """At once, while workers start, and while they work; how long each takes depends on what else the machine does."""
