@@ -7,11 +7,12 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from functools import cache
-from typing import TypeVar
+from functools import cache, wraps
+from typing import ParamSpec, TypeVar
 
 from threadpoolctl import ThreadpoolController
 
+P = ParamSpec("P")
 T = TypeVar("T")
 MANY = 2**62  # a limit that limits nothing
 
@@ -25,6 +26,17 @@ def cores() -> int:
 def blas() -> ThreadpoolController:
     """Sets the number of threads of numpy's own products; looking the libraries up takes milliseconds."""
     return ThreadpoolController()
+
+
+def single(function: Callable[P, T]) -> Callable[P, T]:
+    """The function with numpy's own products in one thread: small ones are several times slower in two."""
+
+    @wraps(function)
+    def called(*args: P.args, **kwargs: P.kwargs) -> T:
+        with blas().limit(limits=1, user_api="blas"):
+            return function(*args, **kwargs)
+
+    return called
 
 
 class Team:

@@ -20,6 +20,7 @@ import numpy as np
 from scipy import special
 
 from tensorprog.exponents import UNBOUNDED_LOG, Exponent
+from tensorprog.readings.team import single
 from tensorprog.scaling.advice import Advice, Reason, advise
 from tensorprog.scaling.corrections import REFUTING_TAIL, Family, Form, Interval, allowed, families_of, profile, union
 from tensorprog.scaling.fit import (
@@ -73,6 +74,7 @@ class Verdict:
     advice: Advice | None = None
 
 
+@single
 def judge(
     widths: Sequence[int],
     samples: Sequence[Array],
