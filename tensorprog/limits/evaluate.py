@@ -41,6 +41,7 @@ from tensorprog.limits.scalars import (
     Symbol,
     Value,
 )
+from tensorprog.readings.team import single
 
 Core = tuple[tuple[Rational, int], ...]
 """A sum of nodes with coefficients."""
@@ -131,6 +132,7 @@ class Evaluation:
         found = self.found[target]
         return Estimate(found.value, found.whole_error, found.method)
 
+    @single
     def compute(self, targets: Sequence[int]) -> None:
         """Fill `found` for these nodes and all that they need."""
         law, memory = None, Memory()

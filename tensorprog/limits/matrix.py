@@ -24,7 +24,7 @@ from tensorprog.readings.derive import proved_sizes
 from tensorprog.readings.team import Team, blas, cores
 
 Array = NDArray[np.float64]
-BLOCK = 2**18  # entries of the matrix that one thread computes at a time
+BLOCK = 2**17  # entries of the matrix that one thread computes at a time
 PAIRS = 2**12  # pairs of inputs that one thread computes at a time, errors followed
 NEAR = 1e-6  # of 1 - |r|: pairs of inputs next to each other are taken by themselves where there are kinks
 
