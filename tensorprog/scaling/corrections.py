@@ -70,8 +70,8 @@ class Family:
 FAMILIES = (
     Family(Form.SUM, (1.0, 1.0), 16.0),
     Family(Form.INVERSE, (1.0, 1.0), 16.0),
-    Family(Form.SUM, (0.5, 0.5), 9.0),
-    Family(Form.INVERSE, (0.5, 0.5), 9.0),
+    Family(Form.SUM, (0.5, 0.5), 12.0),
+    Family(Form.INVERSE, (0.5, 0.5), 12.0),
     Family(Form.SUM, (1.0, 0.5), 9.0),
 )
 """Of every size; the last one where fluctuations of order 1/√n move a median by 1/n only."""
