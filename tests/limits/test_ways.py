@@ -59,7 +59,7 @@ def test_every_way_has_the_limit_of_the_sampler(order):
     found = list(ways(program, entry))
     assert len(found) == {(0, 2): 5, (1, 1): 4, (1, 2): 7}[order]
     for way in found:
-        if "U" not in way.shown and way.shown != "‖∇C^{0,2}‖²":
+        if "U" not in way.shown and way.shown not in ("‖∇C^{0,2}‖²", "‖C^{1,2}‖²"):  # whole norms take minutes
             assert_limit(way.scalar, data, 200)
             if way.ray is not None:
                 assert_limit(way.ray, data, 50)
