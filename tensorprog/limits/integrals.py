@@ -35,6 +35,7 @@ Entries = Mapping[tuple[int, int], Array]
 WIDTHS = 4
 """Widths of a Gaussian are told apart by this part of an octave."""
 FAILED = 1e-10
+ROUGH = 2**10  # points of a sequence with which a lattice is too dear
 SCATTERED = 64  # points at which the rounding of expressions is looked at
 COARSE = 1e-6
 CHEAP = {1: 5.0, 2: 3.0}
@@ -203,7 +204,8 @@ class _Rules:
         curved = any(f.curved for f, _, _ in self.factors)
         kinked = curved or bool(kinks(self.factors, self.size))
         possible = dimension <= (2 if kinked else HIGHEST)
-        if self.method == SAMPLING:
+        rough = self.points <= ROUGH and dimension > 2 and self.method is None
+        if self.method == SAMPLING or rough:
             return self.sample(mean, root)
         if self.method == QUADRATURE and not possible:
             names = " · ".join(f"{f.spec}{order}" for f, order, _ in self.factors)

@@ -54,7 +54,12 @@ def leading_part(program: Program, data: Array, patience: float) -> tuple[Term[i
     took, left = now() - start, deadline - now()
     if METHODS[number.method] != SAMPLING or (is_sure(number) and took * SLOWER > left):
         return found, number
-    return found, fine(found.payload)
+    try:
+        return found, fine(found.payload)
+    except UndecidedLimit:
+        if is_sure(number):
+            return found, number
+        raise
 
 
 def is_sure(number: Estimate) -> bool:

@@ -85,6 +85,28 @@ def linearised(
     return _learned(Linearised, program, rule.recipe(program, targets, steps, learning_rate, kappa, rho))
 
 
+def expansion(
+    program: Program,
+    targets: ArrayLike,
+    *,
+    order: int,
+    learning_rate: Number,
+    loss: object = "squared",
+    batches: Batches | None = None,
+    momentum: Number = 0,
+    weight_decay: Number = 0,
+    kappa: Number = 0,
+    rho: Number = 0,
+    optimizer: str = "sgd",
+) -> Program:
+    """F(θ_1)(x) up to an order in the step, see `expanded`.
+
+    Arguments as in `train`, for one step.
+    """
+    rule = Rule(loss, batches, momentum, weight_decay, optimizer)
+    return expanded(program, rule.recipe(program, targets, 1, learning_rate, kappa, rho), range(order + 1))
+
+
 def expanded(program: Program, recipe: Recipe, orders: Sequence[int]) -> Program:
     """Some orders k of F(θ_1)(x) = Σ_k (−η)^k/k! ∇^k F · (∇L + λθ)^k, at every traced input.
 
