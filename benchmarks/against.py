@@ -29,8 +29,9 @@ def tasks() -> dict[str, Task]:
     """Derivations of five inputs, samples, training, and kernels of 1000 rows."""
     found: dict[str, Task] = {}
     for name in NETS:
-        net = getattr(architectures, name)
-        found[f"derive {name}"] = partial(tp.derive, tp.trace(net, inputs=5))
+        positions = 3 if name == "rnn" else None
+        program = tp.trace(getattr(architectures, name), inputs=5, positions=positions)
+        found[f"derive {name}"] = partial(tp.derive, program)
     program, data = tp.trace(architectures.mlp, inputs=5, depth=3), np.random.default_rng(0).standard_normal((5, 10))
     for (D, d), width, samples, reading in (
         ((0, 4), 128, 400, "dense"),
@@ -67,6 +68,7 @@ def measured(folder: Path) -> dict[str, float]:
     code = Path(__file__).read_text(encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-c", code, "tasks"],
+        cwd=folder,
         env={**os.environ, **one, "PYTHONPATH": str(folder)},
         capture_output=True,
         text=True,
