@@ -13,7 +13,7 @@ from typing import assert_never
 import numpy as np
 from scipy import stats
 
-from tensorprog.scaling.corrections import Interval, families_of, forecast
+from tensorprog.scaling.corrections import CONFIRMING, REFUTING, Interval, families_of, forecast
 from tensorprog.scaling.fit import line
 from tensorprog.scaling.quantiles import Points
 
@@ -130,7 +130,7 @@ def advise(
     if room < CLOSE and half_width < AIM * margin:
         return replace(seen, close=True)
 
-    families = families_of(found)
+    families = families_of(found, CONFIRMING if inside else REFUTING)
 
     def settles(plan: Points) -> bool:
         """Whether a run without drift whose slope is that of today would be decided, errors larger by `SAFETY`."""

@@ -70,8 +70,8 @@ class Family:
 FAMILIES = (
     Family(Form.SUM, (1.0, 1.0), 16.0),
     Family(Form.INVERSE, (1.0, 1.0), 16.0),
-    Family(Form.SUM, (0.5, 0.5), 12.0),
-    Family(Form.INVERSE, (0.5, 0.5), 12.0),
+    Family(Form.SUM, (0.5, 0.5), 9.0),
+    Family(Form.INVERSE, (0.5, 0.5), 9.0),
     Family(Form.SUM, (1.0, 0.5), 9.0),
 )
 """Of every size; the last one where fluctuations of order 1/√n move a median by 1/n only."""
@@ -79,7 +79,21 @@ MODERATE = tuple(replace(family, largest=5.0) for family in FAMILIES[:4])
 """Of sizes about which something is proved already."""
 SLOW = (0.25, 0.125)
 """Powers of exponential corrections, see `families_of`."""
-CONFIRMING_TAIL, REFUTING_TAIL = 2.0, 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How large the corrections are that a verdict must survive.
+
+    root: the largest factor of corrections in 1/√n. tail: see `families_of`.
+    """
+
+    root: float
+    tail: float
+
+
+CONFIRMING = Reach(root=12.0, tail=2.0)  # three widths within a factor 4 hide an eightfold one in their noise
+REFUTING = Reach(root=9.0, tail=4.0)
 UNKNOWN = 100.0  # their largest factor where the spread of a size is not known
 
 
@@ -128,17 +142,18 @@ def profile(points: Points, family: Family, levels: Sequence[int], critical: flo
     return Profile(best, points.logs.size - 1 - 2 * kinds, interval)
 
 
-def families_of(points: Points, tail: float = CONFIRMING_TAIL) -> list[Family]:
+def families_of(points: Points, reach: Reach = CONFIRMING) -> list[Family]:
     """`FAMILIES`, and corrections of averages of heavy tails, which grow until they see the tail.
 
     A lognormal size of log-spread τ has a mean exp(τ²/2) times its median: what the tail can still add. They are worth
-    at most `tail` times that in logarithms, with the τ that the two quantiles show at the smallest width.
+    at most `reach.tail` times that in logarithms, with the τ that the two quantiles show at the smallest width.
     """
     largest = UNKNOWN
     if points.logs.shape[1] == 2:
         spread = float(points.logs[0, 1] - points.logs[0, 0]) / special.ndtri(LEVELS[1])
-        largest = float(np.exp(tail * np.clip(spread, 0.1, 5.0) ** 2 / 2))
-    return [*FAMILIES, *(Family(Form.EXPONENTIAL, (power, power), largest) for power in SLOW)]
+        largest = float(np.exp(reach.tail * np.clip(spread, 0.1, 5.0) ** 2 / 2))
+    roots = [replace(family, largest=reach.root) if family.powers == (0.5, 0.5) else family for family in FAMILIES]
+    return [*roots, *(Family(Form.EXPONENTIAL, (power, power), largest) for power in SLOW)]
 
 
 def allowed(points: Points, levels: Sequence[int], critical: float, families: Sequence[Family]) -> Interval:

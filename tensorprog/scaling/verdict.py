@@ -22,7 +22,7 @@ from scipy import special
 from tensorprog.exponents import UNBOUNDED_LOG, Exponent
 from tensorprog.readings.team import single
 from tensorprog.scaling.advice import Advice, Reason, advise
-from tensorprog.scaling.corrections import REFUTING_TAIL, Family, Form, Interval, allowed, families_of, profile, union
+from tensorprog.scaling.corrections import REFUTING, Family, Form, Interval, allowed, families_of, profile, union
 from tensorprog.scaling.fit import (
     Projection,
     average,
@@ -136,7 +136,7 @@ def judge(
         reached = allowed(divided, usable, critical, families) if np.isfinite(beyond) else interval
         word = Word.CONFIRMED if _inside(reached, low - beyond, high + beyond) else word
     elif _outside(interval, low, high) and law.log != UNBOUNDED_LOG:
-        families = families_of(divided, REFUTING_TAIL) if corrections is None else corrections
+        families = families_of(divided, REFUTING) if corrections is None else corrections
         reached = allowed(divided, usable, _student(REFUTING_CONFIDENCE, divided), families)
         word = Word.REFUTED if _outside(reached, low, high) else word
     least_samples = min(map(len, samples))
