@@ -64,9 +64,10 @@ def derive(
     patience: seconds for the limit of one order; what takes longer stays an upper bound.
     progress: show a bar on a terminal when it takes more than two seconds.
 
-    Raises OrderError for orders the program cannot have, ProgramError for parameters that are not Gaussian, DataError
-    for data that do not fit.
+    Raises OrderError for orders the program cannot have and a patience that is not positive, ProgramError for
+    parameters that are not Gaussian, DataError for data that do not fit.
     """
+    check_patience(patience)
     table = bounds(program, orders, points, kappa, abc, progress=progress)
     return (
         table if data is None else with_limits(reparametrised(program, abc), table, data, patience, progress=progress)

@@ -194,8 +194,8 @@ class _Rules:
                 for f, order, arguments in self.factors:
                     size, places = np.abs(f.evaluate(order, *(z[i] for i in arguments))), [z[i] for i in arguments]
                     sizes, errors = sizes * size, errors * (size + f.rounding(order, *places))
-                lost = np.broadcast_to(errors - sizes, z[0].shape) @ weight
-            error = error + 2 * np.nan_to_num(lost, nan=0.0, posinf=0.0)
+                lost = np.broadcast_to(errors - sizes, z[0].shape)
+            error = error + 2 * np.where(np.isfinite(lost), lost, 0.0) @ weight  # where numbers overflow is no place
         return Part(value, error, 1)
 
     def rule(self, mean: Array, root: Array, octave: float) -> Part:

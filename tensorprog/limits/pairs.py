@@ -212,20 +212,16 @@ class _Scaled:
         return _Multiple(prod(x.sign for x in parts), sum(x.power for x in parts), node)
 
     def _applied(self, node: Apply) -> _Multiple:
-        args = [self.found[x] for x in node.args]
-        if len(args) == 1 and args[0].node is not None and node.function.homogeneity is not None:
-            power = args[0].power * (node.function.homogeneity - node.order[0])
-            if power.denominator == 1:
-                parity = node.function.parity(node.order, 0)
-                inner = replace(args[0], power=0, sign=args[0].sign if parity is None else 1)
-                applied = self.builder.apply(node.function, node.order, [self._whole(inner)])
-                return _Multiple(parity or 1 if args[0].sign < 0 else 1, int(power), applied)
-        if len(args) == 1 and args[0].node is not None and args[0].power == 0 and args[0].sign < 0:
-            parity = node.function.parity(node.order, 0)
-            if parity is not None:
-                return _Multiple(parity, 0, self.builder.apply(node.function, node.order, [args[0].node]))
-        wholes = [self._whole(x) for x in args]
-        return _Multiple(1, 0, self.builder.apply(node.function, node.order, wholes))
+        function, order = node.function, node.order
+        x, *others = [self.found[name] for name in node.args]
+        degree = None if function.homogeneity is None else function.homogeneity - sum(order)
+        power = Fraction(0) if x.power == 0 else None if degree is None else x.power * degree
+        if not others and x.node is not None and power is not None and power.denominator == 1:
+            parity = function.parity(order, 0)
+            inner = replace(x, power=0, sign=x.sign if parity is None else 1)
+            applied = self.builder.apply(function, order, [self._whole(inner)])
+            return _Multiple(x.sign if parity == -1 else 1, int(power), applied)
+        return _Multiple(1, 0, self.builder.apply(function, order, [self._whole(y) for y in (x, *others)]))
 
     def _whole(self, x: _Multiple) -> str:
         builder = self.builder

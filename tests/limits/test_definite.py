@@ -238,8 +238,9 @@ def test_impatience_leaves_upper_bounds():
 @pytest.mark.parametrize("patience", [0, -1.0, float("nan")])
 def test_patience_is_positive(patience):
     case = BY_NAME["mlp"]
-    with pytest.raises(OrderError, match="positive number of seconds"):
-        derive(case.trace(2), [(0, 1)], data=case.data(2), patience=patience)
+    for data in (case.data(2), None):
+        with pytest.raises(OrderError, match="positive number of seconds"):
+            derive(case.trace(2), [(0, 1)], data=data, patience=patience)
 
 
 def test_wrong_data_are_refused():
