@@ -43,6 +43,8 @@ def _growth(tree: sympy.Expr, symbols: Symbols, domain: Box = ()) -> tuple[Growt
         return flat
     if tree.is_Symbol:
         return tuple(Fraction(int(s == tree)) for s in symbols)
+    if tree.is_Mul and (saturated := _with_tanh(tree)) != tree:
+        return _growth(saturated, symbols, domain)
     inner = [_growth(x, symbols, domain) for x in tree.args]
     if tree.is_Add:
         return tuple(
@@ -117,6 +119,17 @@ def _exponential(u: sympy.Expr, symbols: Symbols, domain: Box = ()) -> tuple[Gro
         i = symbols.index(symbol)
         result[i] = None if not falls or result[i] is None else -inf
     return tuple(result)
+
+
+def _with_tanh(product: sympy.Expr) -> sympy.Expr:
+    """With tanh(u) for sinh(u)/cosh(u), as in the derivatives of log(cosh(u))."""
+    powers = dict(factor.as_base_exp() for factor in product.args)
+    for base, power in powers.items():
+        if isinstance(base, sympy.sinh) and power.is_positive:
+            (u,) = base.args
+            if (powers.get(sympy.cosh(u), ZERO) + power) <= 0:
+                product = product * (sympy.cosh(u) / base * tanh(u)) ** power
+    return product
 
 
 def _tails(product: sympy.Expr, symbols: Symbols) -> tuple[Growth, ...]:

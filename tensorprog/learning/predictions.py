@@ -3,8 +3,10 @@
 Every prediction is made before anything is measured, from the trees of `trees`: sizes at s steps, with factors η C′ of
 size n^q, q = ρ + f, f the power of n of the slopes C′. They are bounds for fixed s; which trees decide is part of each.
 
-Assumed, and said so: trees of more than five vertices are not larger than those of at most five (they are not in the
-table), and for kinked activations that preactivations have a bounded density (`kink`).
+Assumed, and said so: trees of more than five vertices, which are not in the table, go on as the last ones do. Two more
+edges change a size by what they changed it by last, two because every other order may be smaller by a symmetry; where
+such terms exceed those of the table there is no prediction. For kinked activations, preactivations have a bounded
+density (`kink`).
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from typing import Any
 from tensorprog.errors import TrainingError
 from tensorprog.exponents import UNBOUNDED_LOG, Exponent
 from tensorprog.functions import softplus
+from tensorprog.functions.base import LINEAR, Degree
 from tensorprog.learning.course import Course, Decay
 from tensorprog.learning.decayed import QUANTITIES, Quantity, decayed, decays, law_of
 from tensorprog.learning.trees import LARGEST, Tree, orders, trees
@@ -33,6 +36,7 @@ class Reason(StrEnum):
     """What decides a prediction, where no correlation does."""
 
     DECAY = "weight decay"
+    SLOPES = "no power of the outputs is known to bound the slopes of the loss"
     KINK = "the kink, crossed by a finite step"
     GROWING = "terms grow with their order"
     LINEAR = "the table has no order beyond the linear one"
@@ -96,7 +100,7 @@ def predict(
     rho: Fraction = ZERO,
     *,
     quantity: Quantity = "deviation",
-    bounded: bool = False,
+    growth: Degree = LINEAR,
     kinked: Exponent | None = None,
     course: Course | None = None,
 ) -> Prediction:
@@ -106,8 +110,8 @@ def predict(
     ----------
     table: exponents at the external scale κ it was derived with.
     steps, rho: s, and η → n^ρ η.
-    bounded: whether the slopes C′ of the loss are bounded (logistic); otherwise they grow like F.
-    kinked: for kinked activations, the size of the second-order remainder (`kink`).
+    growth: p of the slopes C′ of the loss, which grow like F^p; 1 for the squared error, None for no power.
+    kinked: for kinked activations, the size of the second-order remainder at κ = 0 (`kink`).
     course: batches, momentum and weight decay (`course`); by default all inputs of the table, neither of the others.
     """
     needed = _needed(table, quantity, kinked)
@@ -123,18 +127,25 @@ def predict(
     if decay is not None and (share := decay.at(rho, table.kappa)) > 0:
         reason = f"weight decay multiplies the weights by a factor that grows like n^{share}"
         return Prediction(quantity, steps, rho, table.kappa, None, Status.UPPER_BOUND, (reason,))
-    slopes = ZERO
+    outputs = max(ZERO, Fraction((law_of(table, 0, 0) or Exponent()).power))  # the power of F, if it grows
     gap: Exponent | None = None
     found: _Largest | None = None
     for step in range(1, steps + 1):
-        q = rho + slopes
-        found = _with_decay(_largest(_reached(first, step), q, kinked, course), "deviation", table, rho, q, decay)
-        carried = None if gap is None else gap + ntk.shift(q)
+        if outputs and growth is None:
+            gap, found = None, _Largest(None, Status.UPPER_BOUND, (Reason.SLOPES,))
+            break
+        q = rho + (growth or ZERO) * outputs
+        linear = ntk.shift(q)
+        if kinked is None:
+            largest = _largest(_reached(first, step), q, linear, course)
+        else:
+            largest = _crossed(kinked.shift(table.kappa + 2 * q), linear)
+        found = _with_decay(largest, "deviation", table, rho, q, decay)
+        carried = None if gap is None else gap + linear
         gap = found.law if carried is None or found.law is None else max(found.law, carried)
         if gap is None:
             break
-        if not bounded:
-            slopes = max(slopes, q + Fraction(ntk.power), Fraction(gap.power))
+        outputs = max(outputs, Fraction(linear.power), Fraction(gap.power))
         last = q
     if found is None:
         raise TrainingError(f"steps={steps!r} must be a positive integer")
@@ -142,7 +153,8 @@ def predict(
     terms, lowest = first, 2
     if quantity != "deviation" and gap is not None:
         terms, lowest = trees(table, QUANTITIES[quantity]), 1
-        whole = _with_decay(_largest(_reached(terms, steps), last, None, course), quantity, table, rho, last, decay)
+        whole = _largest(_reached(terms, steps), last, None, course)
+        whole = _with_decay(whole, quantity, table, rho, last, decay)
         law, reasons, status = whole.law, whole.reasons, whole.status
         if quantity == "moved F":
             law = max(x for x in (ntk.shift(last), law) if x is not None)
@@ -168,20 +180,36 @@ class _Largest:
     reasons: tuple[str, ...]
 
 
-def _largest(found: Sequence[Tree], q: Fraction, kinked: Exponent | None, course: Course | None) -> _Largest:
-    """The largest of the trees; None where those of the most edges exceed all others."""
-    if kinked is not None:
-        return _Largest(kinked.shift(2 * q), Status.UPPER_BOUND, (Reason.KINK,))
+def _crossed(law: Exponent, linear: Exponent) -> _Largest:
+    """The remainder at kinks; None where it exceeds the linear term: a step then is not small for preactivations."""
+    if law.power > linear.power:
+        return _Largest(None, Status.UPPER_BOUND, (Reason.GROWING,))
+    return _Largest(law, Status.UPPER_BOUND, (Reason.KINK,))
+
+
+def _largest(found: Sequence[Tree], q: Fraction, linear: Exponent | None, course: Course | None) -> _Largest:
+    """The largest of the trees and of a linear term; None where those of more edges would exceed all others."""
     if not found:
         return _Largest(None, Status.UPPER_BOUND, (Reason.LINEAR,))
     sizes = [(tree.at(q), tree) for tree in found]
     law = max(size for size, _ in sizes)
-    shorter = [size for size, tree in sizes if tree.edges < LARGEST]
-    if q > 0 and (not shorter or law > max(shorter)):
+    if _grows([(size, tree.edges) for size, tree in sizes], q, linear):
         return _Largest(None, Status.UPPER_BOUND, (Reason.GROWING,))
     deciding = [tree for size, tree in sizes if size == law]
     definite = all(tree.is_one_correlation and _seen(tree.entries[0], course, 1) for tree in deciding)
     return _Largest(law, Status.DEFINITE if definite else Status.UPPER_BOUND, tuple(map(str, deciding)))
+
+
+def _grows(sizes: Sequence[tuple[Exponent, int]], q: Fraction, linear: Exponent | None) -> bool:
+    """Whether terms of more edges than the table has would exceed all of its own."""
+    law, shorter = max(size for size, _ in sizes), [size for size, edges in sizes if edges < LARGEST]
+    if (law > max(shorter)) if shorter else q > 0:
+        return True
+    by_edges = {} if linear is None else {1: Fraction(linear.power)}
+    for size, edges in sizes:
+        by_edges[edges] = max(by_edges.get(edges, Fraction(size.power)), Fraction(size.power))
+    pairs = [(by_edges[k], by_edges[k - 2]) for k in (LARGEST - 1, LARGEST) if {k, k - 2} <= by_edges.keys()]
+    return any(2 * last - before > law.power for last, before in pairs)
 
 
 def _with_decay(
@@ -220,16 +248,21 @@ def _reached(found: Sequence[Tree], steps: int) -> list[Tree]:
     return [tree for tree in found if steps > 1 or tree.is_one_correlation]
 
 
-def largest_rho(table: Table, *, relative: bool = False, course: Course | None = None) -> Fraction | None:
+def largest_rho(
+    table: Table, *, relative: bool = False, kinked: Exponent | None = None, course: Course | None = None
+) -> Fraction | None:
     """The ρ below which the deviation after one step vanishes as n → ∞, or vanishes against F_lin's own change.
 
     With weight decay that is at most the ρ at which a step takes a share of θ that does not vanish. None when no order
-    limits it, or an order that might has no bound.
+    limits it, or an order that might has no bound. kinked: as in `predict`.
     """
-    if any(not e.has_bound for e in _needed(table, "deviation", None)):
+    if any(not e.has_bound for e in _needed(table, "deviation", kinked)):
         return None
-    found = [tree for tree in _reached(trees(table), 1) if tree.edges > relative]
-    limits = [-Fraction(tree.size.power) / (tree.edges - relative) for tree in found]
+    if kinked is None:
+        sizes = [(tree.size, tree.edges) for tree in _reached(trees(table), 1)]
+    else:
+        sizes = [(kinked.shift(table.kappa), 2)]
+    limits = [-Fraction(size.power) / (edges - relative) for size, edges in sizes if edges > relative]
     if course is not None and course.decay is not None and decayed("deviation", table, ZERO, ZERO, course.decay):
         limits.append(-course.decay.at(ZERO, table.kappa))
     return min(limits, default=None)

@@ -189,7 +189,7 @@ class Study:
         self.rate, self.rule, self.steps, self.runs, self.patience = rate, rule, steps, runs, patience
         self.widths = tuple(runs.widths)
         self.kink = kink(program)
-        self.bounded = loss_of(rule.loss).bounded
+        self.loss_growth = loss_of(rule.loss).growth
 
     @cached_property
     def course(self) -> Course:
@@ -200,7 +200,13 @@ class Study:
         return self.rule.recipe(self.program, self.targets, steps or self.steps, self.rate, kappa, rho)
 
     def predict(self, table: Table, rho: Fraction, steps: int, quantity: Quantity = "deviation") -> Prediction:
-        return predict(table, steps, rho, quantity=quantity, bounded=self.bounded, kinked=self.kink, course=self.course)
+        return predict(
+            table, steps, rho, quantity=quantity, growth=self.loss_growth, kinked=self.kink, course=self.course
+        )
+
+    def claims(self, table: Table, rho: Fraction) -> tuple[Claim, ...]:
+        """What theorems say, which are about smooth activations."""
+        return claims(table, rho, self.course) if self.kink is None else ()
 
     def outcomes(self, table: Table, rho: Fraction, kappa: Fraction) -> list[Outcome]:
         """Deviations after one step and after all, and how far the gradient has moved by then."""
@@ -213,7 +219,7 @@ class Study:
             programs.append(motions(self.program, recipe, 1)[-1])
             predictions.append(self.predict(table, rho, self.steps, "moved gradient"))
         found = self.measured(programs, self.widths)
-        quoted = claims(table, rho, self.course) if self.kink is None else ()
+        quoted = self.claims(table, rho)
         return [
             self.judged(prediction, quoted if prediction.quantity == "deviation" else (), self.widths, samples)
             for prediction, samples in zip(predictions, found, strict=True)
@@ -226,7 +232,7 @@ class Study:
         largest = [np.max([found[s][i] for s in range(steps)], axis=0) for i in range(len(widths))]
         curves = [[float(np.median(found[s][i])) for s in range(steps)] for i in range(len(widths))]
         prediction = self.predict(table, zero, self.steps)
-        return self.judged(prediction, claims(table, zero, self.course), widths, largest), curves
+        return self.judged(prediction, self.claims(table, zero), widths, largest), curves
 
     def measured(self, programs: Sequence[Program], widths: Sequence[int]) -> list[list[Array]]:
         counts = None if self.runs.samples is None else [self.runs.samples] * len(programs)

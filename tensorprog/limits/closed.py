@@ -90,7 +90,7 @@ def _average(atom: Atom, law: Law) -> Sized:
     plain = not any(atom.powers) and not atom.steps
     value, size = (np.ones(()), np.ones(())) if plain else law.average(atom.powers, atom.steps)
     factor = factor * coefficient
-    return np.real(factor * value), np.abs(factor) * size * precision
+    return np.real(factor * value), (np.abs(factor) * precision) * size
 
 
 def _opposite_waves(terms: Sequence[Atom], law: Law) -> tuple[Array, Array] | None:

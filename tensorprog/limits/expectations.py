@@ -225,18 +225,15 @@ class _Task:
         mean = None if means is None else dict(enumerate(means))
         with np.errstate(over="ignore", invalid="ignore"):
             value, error = closed_form(terms, Law(range(self.size), lambda i, j: entries[i, j], mean))
-        if not np.isfinite(error).all():
-            value, error = (
-                np.nan_to_num(value, nan=np.inf, posinf=np.inf),
-                np.nan_to_num(error, nan=np.inf, posinf=np.inf),
-            )
+        kept = error <= CANCELLED * np.abs(value)
+        if kept.all():
+            return Part(np.broadcast_to(value, shape), np.broadcast_to(error, shape))
+        value, error = (np.nan_to_num(x, nan=np.inf, posinf=np.inf) for x in (value, error))
         part = Part(np.broadcast_to(value, shape), np.broadcast_to(error, shape))
-        if self.method is not None or self.size > 2:
+        lost = np.broadcast_to(~kept & np.isfinite(error), shape)
+        if self.method is not None or self.size > 2 or not lost.any():
             return part
-        lost = error > CANCELLED * np.abs(value)
-        if lost.any():
-            lost = np.broadcast_to(lost & np.isfinite(error), shape)
-        return self.recovered(part, lost, entries, means) if lost.any() else part
+        return self.recovered(part, lost, entries, means)
 
     def recovered(self, part: Part, lost: Array, entries: Entries, means: Sequence[Array] | None) -> Part:
         """With digits that terms of both signs have cancelled, by quadrature where it keeps more."""

@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from types import MappingProxyType
-from typing import ClassVar, final
+from typing import final
 
 import sympy
 
 from tensorprog.errors import TrainingError
 from tensorprog.functions import Function, exp, expression, power, sigmoid
+from tensorprog.functions.base import BOUNDED, LINEAR, Degree
 from tensorprog.program.builder import Builder, Value
 from tensorprog.program.types import ONE, Coefficient
 
@@ -22,12 +23,12 @@ Row = Sequence[Fraction]
 
 
 class Loss(ABC):
-    """A loss of the outputs F_1…F_k at one input with targets y_1…y_k.
+    """A loss of the outputs F_1…F_k at one input with targets y_1…y_k."""
 
-    bounded: whether its slopes are bounded, however large the outputs are.
-    """
-
-    bounded: ClassVar[bool] = False
+    @property
+    @abstractmethod
+    def growth(self) -> Degree:
+        """p where slopes are at most of the size 1 + |F|^p, 0 where they are bounded, None where no power does."""
 
     @abstractmethod
     def slopes(self, builder: Builder, outputs: Sequence[Value], targets: Row) -> list[Value]:
@@ -55,6 +56,8 @@ class Separate(Loss):
 class Squared(Separate):
     """½ Σ_j (F_j − y_j)²."""
 
+    growth = LINEAR
+
     def slope(self, builder: Builder, output: str, target: Fraction) -> Value:
         return builder.lincomb([(ONE, output), (MINUS, builder.constant(Coefficient(target)))])
 
@@ -64,7 +67,7 @@ class Squared(Separate):
 class Logistic(Separate):
     """Σ_j log(1 + exp(−y_j F_j)) for labels y_j = ±1."""
 
-    bounded = True
+    growth = BOUNDED
 
     def slope(self, builder: Builder, output: str, target: Fraction) -> Value:
         margin = builder.scaled(Coefficient(-target), output) or builder.zero()
@@ -83,6 +86,10 @@ class Custom(Separate):
 
     function: Function
 
+    @property
+    def growth(self) -> Degree:
+        return self.function.degrees((1, 0)[: self.function.arity])[0]
+
     def slope(self, builder: Builder, output: str, target: Fraction) -> Value:
         args = [output, builder.constant(Coefficient(target)) or builder.zero()]
         arity = self.function.arity
@@ -94,7 +101,7 @@ class Custom(Separate):
 class CrossEntropy(Loss):
     """−Σ_j y_j log p_j with the softmax p of the outputs; the y_j of one input sum to 1."""
 
-    bounded = True
+    growth = BOUNDED
 
     def slopes(self, builder: Builder, outputs: Sequence[Value], targets: Row) -> list[Value]:
         found = []

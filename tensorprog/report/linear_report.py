@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tensorprog.errors import SamplingError
 from tensorprog.exponents import Exponent, exact
+from tensorprog.functions.base import Degree
 from tensorprog.learning.course import Course
 from tensorprog.learning.decayed import Quantity
 from tensorprog.learning.features import SCALES, Cell, overall, within
@@ -64,7 +65,7 @@ class Linearity:
     outcomes: tuple[Outcome, ...]
     growth: Growth | None
     learned: tuple[Cell, ...]
-    bounded: bool
+    loss_growth: Degree
     kink: Exponent | None
     course: Course
     run: Mapping[str, Any]
@@ -85,7 +86,7 @@ class Linearity:
             count,
             exact(rho),
             quantity=quantity,
-            bounded=self.bounded,
+            growth=self.loss_growth,
             kinked=self.kink,
             course=self.course,
         )
@@ -93,12 +94,12 @@ class Linearity:
     @property
     def largest_rho(self) -> Fraction | None:
         """The ρ below which the deviation after one step vanishes; None when nothing limits it."""
-        return largest_rho(self.table, course=self.course)
+        return largest_rho(self.table, kinked=self.kink, course=self.course)
 
     @property
     def largest_relative_rho(self) -> Fraction | None:
         """The ρ below which it vanishes against the change of F_lin."""
-        return largest_rho(self.table, relative=True, course=self.course)
+        return largest_rho(self.table, relative=True, kinked=self.kink, course=self.course)
 
     def at(self, rho: object = 0, kappa: object = 0, quantity: str = "deviation", steps: int | None = None) -> Outcome:
         """One outcome; the last step by default. Raises SamplingError for one that was not measured."""

@@ -144,9 +144,8 @@ def linearity(
         **asdict(made_on(program, array)),
         "seconds": round(time.perf_counter() - start, 2),
     }
-    return Linearity(
-        program, array, wanted, tables, found, outcomes, grown, learned, study.bounded, study.kink, study.course, run
-    )
+    known = study.loss_growth, study.kink, study.course
+    return Linearity(program, array, wanted, tables, found, outcomes, grown, learned, *known, run)
 
 
 def _check(samples: int | None, minutes: float | None, seed: int, margin: float, patience: float, growth: int) -> None:

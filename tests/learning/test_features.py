@@ -62,7 +62,7 @@ def test_given_rates_and_losses_are_those_of_tasks():
     program = tp.trace(mlp, inputs=4, depth=1)
     made = study_of(program, parity(4, 2, 5), 3, 0.25, Rule("logistic"), 2, Runs([8, 16], 2))
     recipe = made.recipe(ZERO, HALF)
-    assert {float(rate.value) for rate in recipe.rates} == {0.25} and recipe.loss.bounded
+    assert {float(rate.value) for rate in recipe.rates} == {0.25} and recipe.loss.growth == 0
     assert (len(recipe.labels), len(recipe.targets), recipe.steps) == (4, 3, 2)
 
 

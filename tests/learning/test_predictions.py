@@ -14,6 +14,7 @@ from tensorprog.errors import TrainingError
 from tensorprog.exponents import Exponent
 from tensorprog.learning.predictions import kink, largest_rho, predict, rescaled
 from tensorprog.learning.trees import trees
+from tensorprog.passes.losses import loss_of
 from tensorprog.readings import Status
 from tensorprog.readings.assumptions import Assumption
 
@@ -56,7 +57,7 @@ def test_steps_change_nothing_until_outputs_grow():
         assert power(rho, 5) == power(rho)
     assert power(Fraction(1, 10), 2) > power(Fraction(1, 10))
     assert power(Fraction(1, 10), 2) == -1 + 3 * Fraction(2, 10)
-    assert power(Fraction(1, 10), 2, bounded=True) == power(Fraction(1, 10)) + Fraction(1, 10)
+    assert power(Fraction(1, 10), 2, growth=Fraction(0)) == power(Fraction(1, 10)) + Fraction(1, 10)
     assert power(QUARTER, 3) is None
 
 
@@ -90,6 +91,51 @@ def test_kinks_cost_half_a_power(architecture):
     assert table[0, 2].exponent == -1
     assert power(0, table=table, kinked=kink(program)) == -HALF
     assert power(-HALF, table=table, kinked=kink(program)) == -Fraction(3, 2)
+
+
+def test_terms_that_go_on_growing_are_no_prediction():
+    """C^{0,4} is small by a symmetry; C^{0,5}, of the size n^(-2+5ρ), exceeds C^{0,3} from ρ = 1/2 on."""
+    for rho in (Fraction(9, 16), Fraction(3, 4), 1):
+        found = predict(TABLE, 1, Fraction(rho))
+        assert found.law is None and found.reasons == ("terms grow with their order",)
+    assert power(0, table=rescaled(TABLE, Fraction(0), HALF)) == 0
+    assert power(0, table=rescaled(TABLE, Fraction(0), Fraction(3, 4))) is None
+
+
+@pytest.mark.parametrize(
+    ("kappa", "rho", "expected"),
+    [
+        (0, 0, -HALF),
+        (0, QUARTER, 0),
+        (0, HALF, HALF),
+        (0, 1, None),
+        (QUARTER, 0, -QUARTER),
+        (HALF, 0, 0),
+        (HALF, -HALF, -1),
+        (HALF, QUARTER, None),
+    ],
+)
+def test_kinks_over_rates_and_scales(kappa, rho, expected):
+    """n^(-1/2+κ+2ρ), up to where that is the size n^ρ of the linear term: beyond, a step moves preactivations far."""
+    program = tp.trace(mlp, inputs=3, phi=tp.relu, depth=2)
+    table = rescaled(tp.derive(program), Fraction(0), Fraction(kappa))
+    assert power(rho, table=table, kinked=kink(program)) == expected
+    assert largest_rho(table, kinked=kink(program)) == (HALF - Fraction(kappa)) / 2
+    assert largest_rho(table, relative=True, kinked=kink(program)) == HALF - Fraction(kappa)
+
+
+@pytest.mark.parametrize(
+    ("loss", "growth"),
+    [("squared", 1), ("logistic", 0), ("log(cosh(F - y))", 0), ("(F - y)**4", 3), ("exp(F)*y**2", None)],
+)
+def test_slopes_of_losses(loss, growth):
+    """C′ grows like F^p: the second step brings −1 + 3(1+p)ρ, and carries on the first by n^((1+p)ρ) at least."""
+    assert loss_of(loss).growth == growth
+    rho, found = Fraction(1, 16), loss_of(loss).growth
+    second = predict(TABLE, 2, rho, growth=found)
+    assert second.law == (None if growth is None else Exponent(-1 + rho * max(3 + 3 * growth, 4 + growth)))
+    assert (second.reasons == ("no power of the outputs is known to bound the slopes of the loss",)) is (growth is None)
+    assert predict(TABLE, 3, -rho, growth=found).law == Exponent(-1 - 2 * rho)
 
 
 def test_smooth_programs_have_no_kink():
