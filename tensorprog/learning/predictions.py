@@ -201,15 +201,19 @@ def _largest(found: Sequence[Tree], q: Fraction, linear: Exponent | None, course
 
 
 def _grows(sizes: Sequence[tuple[Exponent, int]], q: Fraction, linear: Exponent | None) -> bool:
-    """Whether terms of more edges than the table has would exceed all of its own."""
+    """Whether terms of more edges than the table has would exceed all of its own.
+
+    Where factors η C′ grow, by a logarithm is enough.
+    """
     law, shorter = max(size for size, _ in sizes), [size for size, edges in sizes if edges < LARGEST]
-    if (law > max(shorter)) if shorter else q > 0:
+    if q > 0 and (not shorter or law > max(shorter)):
         return True
-    by_edges = {} if linear is None else {1: Fraction(linear.power)}
+    powers = {} if linear is None else {1: Fraction(linear.power)}
     for size, edges in sizes:
-        by_edges[edges] = max(by_edges.get(edges, Fraction(size.power)), Fraction(size.power))
-    pairs = [(by_edges[k], by_edges[k - 2]) for k in (LARGEST - 1, LARGEST) if {k, k - 2} <= by_edges.keys()]
-    return any(2 * last - before > law.power for last, before in pairs)
+        powers[edges] = max(powers.get(edges, Fraction(size.power)), Fraction(size.power))
+    last = [k for k in (LARGEST - 1, LARGEST) if k in powers]
+    gained = next((powers[k] - powers[k - 2] for k in last if k - 2 in powers), ZERO)  # by two more edges
+    return any(powers[k] + gained > law.power for k in last)
 
 
 def _with_decay(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import factorial, prod
 
-from tensorprog.errors import OrderError
+from tensorprog.errors import OrderError, ProgramError
 from tensorprog.passes.directions import Direction, FreeDirection, GradientDirection
 from tensorprog.passes.gradient import Gradient, Term, adjoints, contract, gradient
 from tensorprog.passes.taylor import Index, Taylor, below, minus
@@ -53,6 +53,8 @@ class Order:
 
 def order_of(program: Program, D: int, d: int, points: Sequence[int] | None = None) -> Order:
     """Check an order against a program: its inputs, its outputs, its smoothness. Raises OrderError."""
+    if not isinstance(program, Program):
+        raise ProgramError(f"{program!r} is not a Program; pass what tp.trace returns")
     for letter, value in (("D", D), ("d", d)):
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
             raise OrderError(f"{letter}={value!r} must be a nonnegative integer")

@@ -134,7 +134,10 @@ def _targets(targets: ArrayLike, labels: Sequence[Sequence[str]]) -> tuple[tuple
 
 
 def _rates(learning_rate: object, steps: int) -> list[Fraction]:
-    given = [learning_rate] * steps if not isinstance(learning_rate, Sequence | np.ndarray) else list(learning_rate)
+    if isinstance(learning_rate, Sequence) or (isinstance(learning_rate, np.ndarray) and learning_rate.ndim):
+        given = list(learning_rate)
+    else:
+        given = [learning_rate] * steps
     if len(given) != steps:
         raise TrainingError(f"{len(given)} learning rates are given for {steps} steps; give one number, or one a step")
     rates = [_number("learning_rate", rate) for rate in given]
@@ -147,7 +150,7 @@ def _batches(batches: Iterable[Sequence[int]] | None, steps: int, trained: int) 
     if batches is None:
         return (tuple(range(trained)),) * steps
     try:
-        found = tuple(tuple(index(i) for i in batch) for batch in batches)
+        found = tuple(tuple(_index(i) for i in batch) for batch in batches)
     except TypeError:
         raise TrainingError(f"batches={batches!r} must be a list of lists of input numbers, one a step") from None
     if len(found) != steps:
@@ -158,6 +161,12 @@ def _batches(batches: Iterable[Sequence[int]] | None, steps: int, trained: int) 
                 f"batch {number} is {list(batch)}; it must name different inputs of the {trained} with targets, from 0"
             )
     return found
+
+
+def _index(number: object) -> int:
+    if isinstance(number, bool | np.bool_):
+        raise TypeError
+    return index(number)  # type: ignore[arg-type]
 
 
 def _number(name: str, value: object) -> Fraction:

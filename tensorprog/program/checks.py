@@ -24,7 +24,7 @@ from tensorprog.program.instructions import (
     Parameter,
     operands,
 )
-from tensorprog.program.outputs import Output
+from tensorprog.program.outputs import Measure, Output
 from tensorprog.program.types import DATA, Coefficient, Matrix, Scalar, Type, Vector
 
 LARGEST = Fraction(10) ** 100
@@ -125,6 +125,11 @@ def _check_named(symbol: str, constant: Constant, nodes: Mapping[str, Instructio
 
 def check_output(label: str, output: Output, types: Mapping[str, Type]) -> None:
     """Outputs are scalars at an input, or none; raises ProgramError for one that is not."""
+    if type(output) is not Output or not isinstance(output.measure, Measure):
+        raise ProgramError(
+            f"output {label!r} is {output!r}; give the name of a scalar node, or an Output with a measure of "
+            f"{', '.join(map(str, Measure))}"
+        )
     name = output.node
     for what, number in (("input", output.input), ("component", output.component)):
         if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < 0):

@@ -6,16 +6,30 @@ is recorded. The same weight name means the same weight, within one input and ac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
-from typing import Any
+from typing import Any, assert_never
 
 from tensorprog.errors import ArchitectureError, ExpressionError, ProgramError, TensorProgramError, message_of
 from tensorprog.exponents import exact
 from tensorprog.functions import Function, power
 from tensorprog.program.builder import Builder
 from tensorprog.program.constants import NamedConstant
-from tensorprog.program.instructions import Instruction, Parameter, operands
+from tensorprog.program.instructions import (
+    Apply,
+    Constant,
+    Free,
+    Input,
+    Instruction,
+    LinComb,
+    MatMul,
+    Moment,
+    Multiply,
+    Parameter,
+    ancestors,
+    operands,
+    renamed,
+)
 from tensorprog.program.outputs import Output
 from tensorprog.program.program import Program
 from tensorprog.program.types import ONE, Coefficient, Matrix, Scalar, Type, Vector
@@ -177,7 +191,8 @@ def trace(
     inputs: how many inputs to trace; C^{D,d} with distinct inputs needs d + 1.
     positions: length of each input sequence, for architectures that index `x[i]`.
 
-    Raises ProgramError when the result is not a scalar or a program is not well formed.
+    Raises ProgramError when the result is not a scalar or a program is not well formed, ArchitectureError where calls
+    at different inputs do different things.
     """
     if not callable(architecture):
         raise ArchitectureError(f"{architecture!r} is not a function; pass a function of one input")
@@ -186,6 +201,7 @@ def trace(
             raise ProgramError(f"{what}={value!r} must be a positive integer")
     builder = Recorder()
     outputs: dict[str, Output] = {}
+    forms = _Forms(builder)
     label = getattr(architecture, "__name__", "the architecture")
     for index in range(inputs):
         if positions is None:
@@ -197,6 +213,11 @@ def trace(
             outputs |= {f"F{index}.{j}": Output(_output(part, label), index, j) for j, part in enumerate(result)}
         else:
             outputs[f"F{index}"] = Output(_output(result, label), index)
+        if index and forms(outputs, index) != forms(outputs, 0):
+            raise ArchitectureError(
+                f"{label} is no function of its input: at input {index} it computes something else than at input 0, or "
+                "reads a value of another input; let it depend on its arguments only"
+            )
         if len(builder.nodes) * inputs > (index + 1) * MOST_NODES:
             raise ProgramError(
                 f"{label} at {inputs} inputs would have about {len(builder.nodes) * inputs // (index + 1)} nodes, at "
@@ -207,6 +228,38 @@ def trace(
         if isinstance(node, Parameter) and name not in program.nodes:
             raise ProgramError(f"unused parameter {name!r}: no output of {label} depends on it; use it or remove it")
     return program
+
+
+class _Forms:
+    """Numbers of what outputs compute from the input they are at: equal for equal computations."""
+
+    def __init__(self, builder: Recorder) -> None:
+        self.builder = builder
+        self.known: dict[object, int] = {}
+
+    def __call__(self, outputs: Mapping[str, Output], index: int) -> list[int]:
+        """One number an output at this input."""
+        nodes, ends = self.builder.nodes, [x.node for x in outputs.values() if x.input == index]
+        live, found = ancestors(nodes, ends), dict[str, int]()
+        for name in nodes:  # operands first
+            if name in live:
+                found[name] = self.known.setdefault(self._form(name, nodes[name], index, found), len(self.known))
+        return [found[end] for end in ends]
+
+    def _form(self, name: str, node: Instruction, index: int, found: Mapping[str, int]) -> object:
+        match renamed(node, lambda operand: str(found[operand])):
+            case Input(i, position):
+                return Input, i == index, position
+            case Parameter() as parameter:
+                return name, parameter
+            case Multiply(args) | Moment(args):
+                return type(node), tuple(sorted(args))
+            case LinComb(terms):
+                return LinComb, tuple(sorted((x, c.value, c.power) for c, x in terms))
+            case Apply() | Constant() | Free() | MatMul() as form:
+                return form
+            case never:
+                assert_never(never)
 
 
 def _output(result: object, label: str) -> str:

@@ -26,8 +26,10 @@ from tensorprog.readings import check_gaussian, check_request
 from tensorprog.report.linear_report import ZERO, Growth, Linearity
 from tensorprog.report.machine import digest, made_on
 from tensorprog.report.run import Provenance
-from tensorprog.scaling.measure import check_counts, check_widths, check_workers, threads_of
+from tensorprog.scaling.measure import check_counts, check_widths, check_workers, positive, threads_of
 from tensorprog.scaling.sampling import Sampling
+
+MOST_DECADES = 100  # of a learning rate
 
 
 def linearity(
@@ -86,6 +88,8 @@ def linearity(
     kept = check_widths(widths, [program])
     check_workers(workers)
     _check(samples, minutes, seed, margin, patience, growth)
+    pairs = settings([exact(r) for r in rhos], [exact(k) for k in kappas])
+    _check_powers(pairs, kept[-1])
     if isinstance(learning_rate, Sequence | np.ndarray) and not isinstance(learning_rate, str):
         raise TrainingError(f"learning_rate={learning_rate!r} must be one number, for all steps")
     assumed = 1.0 if learning_rate is None else learning_rate
@@ -98,7 +102,6 @@ def linearity(
     chosen = check_tasks(program, tasks, len(first.targets), steps, rule)
     found = threshold(program, array, first)
     rate = default_rate(found) if learning_rate is None else float(learning_rate)
-    pairs = settings([exact(r) for r in rhos], [exact(k) for k in kappas])
     identity = program.restricted(list(program.outputs)[:1]).digest
     ways = Sampling(seed, minutes=minutes, workers=workers, store=store, identity=identity, progress=progress)
     count = samples if minutes is None else None
@@ -148,6 +151,16 @@ def linearity(
     return Linearity(program, array, wanted, tables, found, outcomes, grown, learned, *known, run)
 
 
+def _check_powers(pairs: Sequence[tuple[Fraction, Fraction]], largest: int) -> None:
+    """SamplingError for learning rates n^(2κ+ρ) or scales n^(-κ) that are no floating-point numbers."""
+    for rho, kappa in pairs:
+        if max(abs(2 * kappa + rho), abs(kappa)) * math.log10(largest) > MOST_DECADES:
+            raise SamplingError(
+                f"rho={rho} and kappa={kappa} at width {largest} are rates and scales beyond 10^±{MOST_DECADES}; use "
+                "powers nearer to 0"
+            )
+
+
 def _check(samples: int | None, minutes: float | None, seed: int, margin: float, patience: float, growth: int) -> None:
     """SamplingError for sizes that cannot be run, before any work."""
     if minutes is None:
@@ -155,8 +168,7 @@ def _check(samples: int | None, minutes: float | None, seed: int, margin: float,
     check_request(2, seed, "auto", np.float64)
     if isinstance(growth, bool) or not isinstance(growth, int) or growth < 0:
         raise SamplingError(f"growth={growth!r} must be a nonnegative number of steps")
-    for name, value in (("minutes", 1.0 if minutes is None else minutes), ("margin", margin)):
-        if not 0 < value < math.inf:
-            raise SamplingError(f"{name}={value!r} must be a positive number")
+    positive("minutes", 1.0 if minutes is None else minutes)
+    positive("margin", margin, ", such as 0.1")
     if not 0 <= patience < math.inf:
         raise SamplingError(f"patience={patience!r} must be a nonnegative number of seconds")

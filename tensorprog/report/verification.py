@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from concurrent.futures import Executor
@@ -24,7 +23,7 @@ from tensorprog.readings import derive as bounds
 from tensorprog.report.machine import made_on
 from tensorprog.report.report import Measurement, Report
 from tensorprog.report.run import Provenance, Run
-from tensorprog.scaling.measure import check_counts, check_widths, prepared, threads_of
+from tensorprog.scaling.measure import check_counts, check_widths, positive, prepared, threads_of
 from tensorprog.scaling.rounding import rounding_floors
 from tensorprog.scaling.sampling import Sampling
 from tensorprog.scaling.store import Store
@@ -85,8 +84,7 @@ def verify(
     `proofs` that only an upper bound is found for.
     """
     start = time.perf_counter()
-    if not 0 < margin < math.inf:
-        raise SamplingError(f"margin={margin!r} must be a positive number, such as 0.1")
+    positive("margin", margin, ", such as 0.1")
     many, few = _counts(samples, operator_samples, minutes)
     kept = check_widths(widths, [program])
     table = bounds(program, orders, points, progress=progress).whole()
@@ -130,8 +128,7 @@ def _counts(samples: int | None, operator_samples: int | None, minutes: float | 
     if minutes is not None:
         if samples is not None or operator_samples is not None:
             raise SamplingError(f"minutes={minutes!r} decides how many samples each width gets; leave samples out")
-        if isinstance(minutes, bool) or not isinstance(minutes, int | float) or not 0 < minutes < math.inf:
-            raise SamplingError(f"minutes={minutes!r} must be a positive number")
+        positive("minutes", minutes)
         return None, None
     many = SAMPLES if samples is None else samples
     check_counts([many, *([] if operator_samples is None else [operator_samples])])

@@ -12,6 +12,7 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -131,11 +132,15 @@ def measure(
     return [results[i] for i in range(len(programs))]
 
 
+def positive(name: str, value: object, remedy: str = "") -> float:
+    """A positive number, or SamplingError, which ends in a remedy."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, Real) or not 0 < float(value) < math.inf:
+        raise SamplingError(f"{name}={value!r} must be a positive number{remedy}")
+    return float(value)
+
+
 def _checked_minutes(minutes: float | None) -> float:
-    """A positive number of minutes, or SamplingError."""
-    if minutes is None or not 0 < minutes < math.inf:
-        raise SamplingError(f"minutes={minutes!r} must be a positive number, unless samples are given")
-    return minutes
+    return positive("minutes", minutes, ", unless samples are given")
 
 
 def prepared(

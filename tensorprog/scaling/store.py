@@ -75,6 +75,8 @@ class Store:
     """
 
     def __init__(self, path: str | Path, identity: str | None = None) -> None:
+        if not isinstance(path, str | os.PathLike):
+            raise SamplingError(f"store={path!r} is no path; give the name of a file")
         self.path, self._identity = Path(path), identity
         self._db: sqlite3.Connection | None = None
         self._file = 0, 0

@@ -100,7 +100,7 @@ COMMANDS = [
     (f"{VERIFY} --widths {','.join(map(str, range(1, 20001)))} --samples 4", "20000 widths are given, at most 256"),
     (
         f"{VERIFY} --widths 8,16 --samples 200000000 --memory 100MB",
-        "the results of 400000000 samples alone are 6400000000 bytes, 100000000 may be used",
+        "the results of 400000000 samples alone are 16000000000 bytes, 100000000 may be used",
     ),
     (f"{VERIFY} --widths 8,16 --samples 99999999999999999", "the results of 199999999999999998 samples alone"),
     (f"{VERIFY} --widths 8,999999999 --samples 4 --memory 1GiB", "width 999999999 needs about"),

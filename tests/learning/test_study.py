@@ -119,6 +119,13 @@ def test_growth_is_the_largest_over_steps():
     assert all(median >= max(curve) for median, curve in zip(outcome.medians, curves, strict=True))
 
 
+def test_theorems_are_quoted_of_smooth_nets_only():
+    for phi, quoted in ((tp.erf, ["3.1", "3.2"]), (tp.relu, [])):
+        program = tp.trace(mlp, inputs=5, depth=2, phi=phi)
+        outcome, _ = study(program, samples=2).growth(table_of(program, DATA, 0), 2, (32, 64, 128))
+        assert [claim.theorem for claim in outcome.claims] == quoted
+
+
 def test_the_prediction_may_be_falsified_by_hand():
     """A mutant table: C^{0,3} of the size n^-1/2 predicts a larger deviation than is measured; it is not tight then."""
     entries = tuple(replace(e, exponent=-HALF) if (e.D, e.d) == (0, 3) else e for e in TABLE)

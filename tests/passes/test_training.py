@@ -228,6 +228,8 @@ WRONG = [
     ({"loss": "cross_entropy"}, "several outputs"),
     ({"loss": 3}, "loss=3"),
     ({"batches": [[0]]}, "1 batches are given for 2 steps"),
+    ({"batches": [[0], [True]]}, "must be a list of lists of input numbers"),
+    ({"learning_rate": np.array(-0.1)}, "learning_rate=array(-0.1) must be positive"),
     ({"batches": [[0], [4]]}, "batch 1 is [4]"),
     ({"batches": [[0], [1, 1]]}, "batch 1 is [1, 1]"),
     ({"batches": [[0], [0.7]]}, "list of lists of input numbers"),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from enum import Enum
 
 import numpy as np
 import pytest
 
 import tensorprog as tp
 from tensorprog.errors import ExpressionError, OrderError, ProgramError, TrainingError
-from tensorprog.program import Measure, Output, Program
+from tensorprog.program import Measure, Moment, Output, Program
 from tensorprog.program.interchange import program_from_json
 from tensorprog.program.text import read, write
 
@@ -155,3 +157,23 @@ def test_files_of_version_0_2_mean_what_their_labels_said(label, output):
 def test_places_that_no_line_has_are_refused(places):
     with pytest.raises(ExpressionError, match=r"line 3, .*(no place of an output|not an instruction)"):
         read(f"in0 = input 0\ns = mean(in0 * in0)\noutput F0 = s, {places}\n")
+
+
+class Foreign(Enum):
+    CUBE = "cube"
+
+
+class Labelled(Output):
+    pass
+
+
+@pytest.mark.parametrize(
+    "output",
+    [*(Output("s", 0, None, measure) for measure in (Foreign.CUBE, "squared norm", None)), Labelled("s", 0), 3],
+)
+def test_an_output_is_what_it_says(output):
+    nodes = tp.trace(lambda x: tp.mean(tp.linear("U", x) * tp.linear("U", x))).nodes
+    (end,) = (name for name, node in nodes.items() if isinstance(node, Moment))
+    given = replace(output, node=end) if isinstance(output, Output) else output
+    with pytest.raises(ProgramError, match=r"output 'F' is .*with a measure of"):
+        Program(nodes, {"F": given})

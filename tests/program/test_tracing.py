@@ -174,3 +174,46 @@ def test_trace_arguments():
         tp.trace(lambda x: tp.readout("v", tp.linear("U", x[3])), positions=2)
     with pytest.raises(ProgramError, match="whole sequence"):
         tp.trace(lambda x: tp.readout("v", tp.linear("U", x)), positions=2)
+
+
+def counted():
+    calls = iter(range(1, 9))
+    return lambda x: tp.readout("v", tp.erf(next(calls) * tp.linear("U", x)))
+
+
+def remembering():
+    kept = []
+
+    def net(x):
+        kept.append(tp.linear("U", x))
+        return tp.readout("v", sum(map(tp.erf, kept)))
+
+    return net
+
+
+def caching():
+    kept = {}
+    return lambda x: tp.readout("v", tp.erf(kept.setdefault("h", tp.linear("U", x))))
+
+
+def renaming():
+    names = iter("abcd")
+    return lambda x: tp.readout(next(names), tp.erf(tp.linear("U", x)))
+
+
+def growing():
+    calls = iter(range(1, 9))
+
+    def net(x):
+        F = tp.readout("v", tp.erf(tp.linear("U", x)))
+        return (F,) * next(calls)
+
+    return net
+
+
+@pytest.mark.parametrize("made", [counted, remembering, caching, renaming, growing])
+def test_an_architecture_is_a_function_of_its_input(made):
+    """Counters, lists of earlier values and the like make another network at every input."""
+    assert tp.trace(made()).outputs
+    with pytest.raises(ArchitectureError, match="no function of its input: at input 1"):
+        tp.trace(made(), inputs=3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -101,6 +102,9 @@ def test_mistakes_are_found_before_any_work(monkeypatch):
         ({"seed": -1}, SamplingError, "seed=-1"),
         ({"patience": -1}, SamplingError, "patience=-1"),
         ({"margin": 0}, SamplingError, "margin=0"),
+        ({"margin": True}, SamplingError, "margin=True must be a positive number"),
+        ({"rhos": [0, 100000]}, SamplingError, "rho=100000 and kappa=0 at width"),
+        ({"kappas": [Fraction(-500)]}, SamplingError, "rho=0 and kappa=-500 at width"),
         ({"samples": 1}, SamplingError, "samples=1"),
         ({"learning_rate": [0.1, 0.2]}, TrainingError, "must be one number"),
         ({"steps": 10**6}, TrainingError, "steps=1000000"),
