@@ -57,11 +57,8 @@ def test_there_are_notebooks():
     assert [path.stem for path in NOTEBOOKS] == ["checked_proof", "exponents", "linear_learning", "tied_weight_limit"]
 
 
-LONGEST = ("checked_proof", "exponents", "linear_learning")
-BY_LENGTH = [pytest.param(p, id=p.stem, marks=[pytest.mark.long] if p.stem in LONGEST else []) for p in NOTEBOOKS]
-
-
-@pytest.mark.parametrize("path", BY_LENGTH)
+@pytest.mark.long
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs_and_shows_what_is_committed(path, kernel_place):
     """A cell that fails raises; asserts in the notebooks test their numbers."""
     committed = code_cells(read(path))

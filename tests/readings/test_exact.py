@@ -57,7 +57,7 @@ def test_same_law_with_many_samples(case, width):
 
 
 @pytest.mark.parametrize(
-    "case", [CASES[0], CASES[5], pytest.param(CASES[9], marks=pytest.mark.long)], ids=lambda case: case.name
+    "case", [CASES[0], *(pytest.param(CASES[k], marks=pytest.mark.long) for k in (5, 9))], ids=lambda case: case.name
 )
 def test_blocks_and_threads_have_the_same_law(case, monkeypatch):
     """The code of large widths, at a small one."""
