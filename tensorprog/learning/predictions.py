@@ -38,6 +38,7 @@ class Reason(StrEnum):
     DECAY = "weight decay"
     SLOPES = "no power of the outputs is known to bound the slopes of the loss"
     KINK = "the kink, crossed by a finite step"
+    JUMPS = "derivatives jump where a step crosses a kink"
     GROWING = "terms grow with their order"
     LINEAR = "the table has no order beyond the linear one"
 
@@ -114,6 +115,8 @@ def predict(
     kinked: for kinked activations, the size of the second-order remainder at κ = 0 (`kink`).
     course: batches, momentum and weight decay (`course`); by default all inputs of the table, neither of the others.
     """
+    if kinked is not None and quantity not in ("deviation", "moved F"):
+        return Prediction(quantity, steps, rho, table.kappa, None, Status.UPPER_BOUND, (Reason.JUMPS,))
     needed = _needed(table, quantity, kinked)
     if unknown := [f"C^{{{e.D},{e.d}}} has no bound" for e in needed if not e.has_bound]:
         return Prediction(quantity, steps, rho, table.kappa, None, Status.UPPER_BOUND, tuple(unknown))

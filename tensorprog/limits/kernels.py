@@ -61,6 +61,9 @@ def kernel(
     tolerance: the largest error that an entry may have, as a multiple of (K(x, x) K(x', x'))^(1/2).
     errors: return the absolute errors too, whatever they are.
 
+    Kinks inside functions of functions, as of relu(relu(h) - 1), are looked for along every line of integration: such
+    entries take about a second each.
+
     Returns K (m, m2), float64; with errors, K and the errors, both (m, m2), infinite where an entry has no value (nan).
     K is symmetric, an entry does not depend on which rows are beside it, and equal rows have equal entries.
 

@@ -138,6 +138,14 @@ def test_slopes_of_losses(loss, growth):
     assert predict(TABLE, 3, -rho, growth=found).law == Exponent(-1 - 2 * rho)
 
 
+def test_derivatives_of_kinked_nets_jump():
+    """A share n^(-1/2) of the coordinates crosses the kink, which moves a gradient by n^(-1/4), not n^(-1/2)."""
+    for quantity in ("moved gradient", "moved Hessian"):
+        found = predict(TABLE, 1, quantity=quantity, kinked=Exponent(-HALF))
+        assert found.law is None and found.reasons == ("derivatives jump where a step crosses a kink",)
+    assert predict(TABLE, 1, quantity="moved F", kinked=Exponent(-HALF)).law.power == 0
+
+
 def test_smooth_programs_have_no_kink():
     assert all(kink(case.trace(1)) is None for case in CASES)
 
