@@ -201,7 +201,7 @@ def trace(
             raise ProgramError(f"{what}={value!r} must be a positive integer")
     builder = Recorder()
     outputs: dict[str, Output] = {}
-    forms = _Forms(builder)
+    forms, first = _Forms(builder), list[int]()
     label = getattr(architecture, "__name__", "the architecture")
     for index in range(inputs):
         if positions is None:
@@ -213,7 +213,9 @@ def trace(
             outputs |= {f"F{index}.{j}": Output(_output(part, label), index, j) for j, part in enumerate(result)}
         else:
             outputs[f"F{index}"] = Output(_output(result, label), index)
-        if index and forms(outputs, index) != forms(outputs, 0):
+        form = forms(outputs, index) if inputs > 1 else []
+        first = first if index else form
+        if form != first:
             raise ArchitectureError(
                 f"{label} is no function of its input: at input {index} it computes something else than at input 0, or "
                 "reads a value of another input; let it depend on its arguments only"
