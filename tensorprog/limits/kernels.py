@@ -65,7 +65,7 @@ def kernel(
     entries take about a second each.
 
     Returns K (m, m2), float64; with errors, K and the errors, both (m, m2), infinite where an entry has no value (nan).
-    K is symmetric, an entry does not depend on which rows are beside it, and equal rows have equal entries.
+    K is symmetric, equal rows have equal entries, and which rows are beside it changes an entry by less than its error.
 
     Raises DataError for data that do not fit, ProgramError when the kernel has no finite limit, or none the calculus
     can take, PrecisionError for entries whose errors are above the tolerance.

@@ -9,7 +9,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorprog.program import Program, Vector
+from tensorprog.program import Apply, Program, Vector
 from tensorprog.readings.draws import draw, entry_scale, shape
 from tensorprog.readings.evaluate import Value, array_of, run
 from tensorprog.readings.inputs import input_values
@@ -18,7 +18,7 @@ from tensorprog.readings.schedule import schedule
 
 Array = NDArray[np.float64]
 DOUBLE = np.dtype(np.float64)
-STEP = 0.04
+STEP, OUTER, SHORT = 0.04, 0.1, 1e-3  # of first derivatives, of gradients of higher ones, of kinked nets
 BATCH = 2_000_000  # numbers in one batch of weights
 
 
@@ -75,11 +75,14 @@ def flipped(weights: Mapping[str, Array], names: Sequence[str]) -> dict[str, Arr
 class Differences:
     """Derivatives of the outputs of a traced program at one set of weights, by central differences.
 
-    Weights are one flat vector of unit-variance coordinates. Two steps h and h/2 are extrapolated to 0.
+    Weights are one flat vector of unit-variance coordinates. Two steps h and h/2 are extrapolated to 0. Nets with
+    kinks, of which there are two derivatives at most, take shorter ones: a step that crosses a kink tells nothing.
     """
 
     def __init__(self, program: Program, data: Array, width: int, sample: int, seed: int) -> None:
         self.program, self.data, self.width = program, data, width
+        functions = [node.function for node in program.nodes.values() if isinstance(node, Apply)]
+        self.step, self.outer = (STEP, OUTER) if all(f.smoothness is None for f in functions) else (SHORT, SHORT)
         d0 = data.shape[-1]
         self.sizes = {name: shape(program, name, width, d0) for name in program.parameters}
         entries = drawn(program, width, d0, sample + 1, seed)
@@ -103,7 +106,7 @@ class Differences:
         parts = [self.weights(flat[i : i + size]) for i in range(0, len(flat), size)]
         return np.concatenate([values(program, self.data, self.width, part) for part in parts])
 
-    def along(self, point: int, origins: Array, directions: Sequence[Array], step: float = STEP) -> Array:
+    def along(self, point: int, origins: Array, directions: Sequence[Array], step: float) -> Array:
         """∂^d F(x_point) along d directions of length one at these origins, extrapolated in the step."""
         coarse, fine = (self._plain(point, origins, directions, h) for h in (step, step / 2))
         return (4 * fine - coarse) / 3
@@ -117,7 +120,7 @@ class Differences:
 
     def slopes(self, point: int, directions: Sequence[Array]) -> Array:
         """The gradient of ∂^d F(x_point) along fixed directions, coordinate by coordinate."""
-        step = 0.1 if directions else STEP
+        step = self.outer if directions else self.step
         unit = step * np.eye(len(self.origin))
         found = []
         for h in (1.0, 0.5):
@@ -137,5 +140,5 @@ class Differences:
         scale = prod(lengths[point] for point in points[1:])
         directions = [gradients[point] / lengths[point] for point in points[1:]]
         if not D:
-            return scale, float(self.along(points[0], self.origin[None], directions)[0])
+            return scale, float(self.along(points[0], self.origin[None], directions, self.step)[0])
         return scale, float(np.sum((self.free * self.slopes(points[0], directions)) ** 2))

@@ -40,7 +40,7 @@ def sizes(
 
 @dataclass(frozen=True)
 class Corrected:
-    """n^-1 times a random size times (1 + c (n_1/n)^a), or that to the power -1: the same for all quantiles."""
+    """n^-1 times a random size times (1 + c (n_1/n)^a + half (n_1/n)^{1/2}), or one over that: for all quantiles."""
 
     shape: str
     samples: int
@@ -48,17 +48,19 @@ class Corrected:
     c: float = 0.0
     a: float = 1.0
     inverse: bool = False
+    half: float = 0.0
     power = -1
 
     def __str__(self) -> str:
         sign = "/" if self.inverse else "*"
-        return f"{self.shape} {self.samples}x{len(self.widths)} {sign}(1+{self.c:g}z^{self.a:g})"
+        return f"{self.shape} {self.samples}x{len(self.widths)} {sign}(1+{self.c:g}z^{self.a:g}+{self.half:g}z^0.5)"
 
     def draw(self, seed: int) -> list[np.ndarray]:
         rng = np.random.default_rng(seed)
         found = []
         for n in self.widths:
-            factor = 1 + self.c * (self.widths[0] / n) ** self.a
+            z = self.widths[0] / n
+            factor = 1 + self.c * z**self.a + self.half * z**0.5
             found.append(SHAPES[self.shape](rng, self.samples) / n * (1 / factor if self.inverse else factor))
         return found
 

@@ -29,7 +29,18 @@ SEVEN, FIVE, FOUR, THREE, EIGHT, WIDE = (
 )
 WRONG = 0.02
 QUARTER, HALF = Fraction(1, 4), Fraction(1, 2)
-SLOW = [(0.3, 1.0), (1.0, 1.0), (8.0, 1.0), (1.0, 0.5), (3.0, 0.5), (8.0, 0.5), (-0.6, 1.0), (-0.9, 1.0), (-0.6, 0.5)]
+SLOW = [
+    (0.3, 1.0),
+    (1.0, 1.0),
+    (8.0, 1.0),
+    (1.0, 0.5),
+    (3.0, 0.5),
+    (8.0, 0.5),
+    (5.0, 0.75),
+    (-0.6, 1.0),
+    (-0.9, 1.0),
+    (-0.6, 0.5),
+]
 DESIGNS = [
     ("narrow", 1000, SEVEN),
     ("narrow", 100, THREE),
@@ -42,9 +53,11 @@ DESIGNS = [
     ("product", 300, SEVEN),
     ("lognormal", 300, SEVEN),
 ]
-CORRECTED = [Corrected(*design, c, a) for design in DESIGNS for c, a in SLOW] + [
-    Corrected(*design, c, a, inverse=True) for design in DESIGNS for c, a in ((3.0, 0.5), (8.0, 1.0))
-]
+CORRECTED = (
+    [Corrected(*design, c, a) for design in DESIGNS for c, a in SLOW]
+    + [Corrected(*design, c, half=half) for design in DESIGNS for c, half in ((3.0, 2.0), (1.0, 1.0))]
+    + [Corrected(*design, c, a, inverse=True) for design in DESIGNS for c, a in ((3.0, 0.5), (8.0, 1.0))]
+)
 HEAVY = [
     Exponential(spread, samples, widths, mean)
     for spread, mean in ((1.0, False), (2.0, False), (3.0, False), (1.0, True), (2.0, True), (3.0, True))
@@ -55,6 +68,9 @@ QUICK = [
     (Corrected("narrow", 1000, SEVEN, 8.0), -QUARTER, "confirmed"),
     (Corrected("half normal", 1000, SEVEN, 3.0, 0.5), -QUARTER, "confirmed"),
     (Corrected("narrow", 100, SEVEN, 3.0, 0.5), -QUARTER, "confirmed"),
+    (Corrected("narrow", 1000, SEVEN, 5.0, 0.75), 0, "refuted"),
+    (Corrected("narrow", 1000, SEVEN, 5.0, 0.75), -QUARTER, "confirmed"),
+    (Corrected("narrow", 1000, SEVEN, 3.0, half=2.0), 0, "refuted"),
 ]
 PLAIN = [Corrected(*design) for design in (("narrow", 300, SEVEN), ("half normal", 1600, SEVEN))]
 
