@@ -73,8 +73,8 @@ FAMILIES = (
     Family(Form.SUM, (0.5, 0.5), 9.0),
     Family(Form.INVERSE, (0.5, 0.5), 9.0),
     Family(Form.SUM, (1.0, 0.5), 9.0),
-    Family(Form.SUM, (0.75, 0.75), 16.0),
-    Family(Form.INVERSE, (0.75, 0.75), 16.0),
+    Family(Form.SUM, (0.75, 0.75), 7.0),
+    Family(Form.INVERSE, (0.75, 0.75), 7.0),
 )
 """Of every size; the fifth where fluctuations of order 1/√n move a median by 1/n only, the last two as of terms in 1/√n
 and in 1/n of one sign together."""
