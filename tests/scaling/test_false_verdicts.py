@@ -30,7 +30,6 @@ SEVEN, FIVE, FOUR, THREE, EIGHT, WIDE = (
 WRONG = 0.02
 QUARTER, HALF = Fraction(1, 4), Fraction(1, 2)
 SLOW = [
-    (0.3, 1.0),
     (1.0, 1.0),
     (8.0, 1.0),
     (1.0, 0.5),
@@ -55,7 +54,7 @@ DESIGNS = [
 ]
 CORRECTED = (
     [Corrected(*design, c, a) for design in DESIGNS for c, a in SLOW]
-    + [Corrected(*design, c, half=half) for design in DESIGNS for c, half in ((3.0, 2.0), (1.0, 1.0))]
+    + [Corrected(*design, 3.0, half=2.0) for design in DESIGNS]
     + [Corrected(*design, c, a, inverse=True) for design in DESIGNS for c, a in ((3.0, 0.5), (8.0, 1.0))]
 )
 HEAVY = [
