@@ -46,7 +46,7 @@ def test_what_is_no_amount(text):
 
 
 def test_a_run_keeps_to_it(run):
-    code, out, err = run(f"{RUN} --memory 1500")
+    code, out, err = run(f"{RUN} --memory 1860")
     assert (code, out) == (2, "")
     assert err.startswith("error: width 32 needs about ") and "1260 may be used; widths that fit: 8;" in err
     code, out, err = run(f"{RUN} --memory 4GiB")
@@ -57,10 +57,10 @@ def test_a_run_keeps_to_it(run):
 
 def test_verify_keeps_to_it():
     with pytest.raises(SamplingError, match=r"1260 may be used; widths that fit: 8;"):
-        tp.verify(PROGRAM, ARRAYS["x.npy"], [(0, 1)], (8, 16, 32), 5, method="dense", memory=1500)
+        tp.verify(PROGRAM, ARRAYS["x.npy"], [(0, 1)], (8, 16, 32), 5, method="dense", memory=1860)
 
 
-@pytest.mark.parametrize(("memory", "most"), [(10**9, MANY), (12_000, 3)])
+@pytest.mark.parametrize(("memory", "most"), [(10**9, MANY), (12_960, 3)])
 def test_every_job_is_told_how_many_samples_it_may_hold(memory, most, monkeypatch):
     told, read = [], jobs.READINGS["dense"]
 
