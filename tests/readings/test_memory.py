@@ -139,7 +139,7 @@ def test_half_of_what_is_free_may_be_used(method, available):
     one = costs.memory(JOINT, 512, 3, method, 1)
     assert one > 8 * 512
     calls = [lambda: tp.sample(C, DATA, 512, 9, method=method), lambda: check_memory(JOINT, [64, 512], 3, method)]
-    available(2 * one + 1024)
+    available(2 * one + 2048)
     for call in calls:
         call()
     available(2 * one - 1024)
