@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from operator import index
+from typing import SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -163,10 +164,10 @@ def _batches(batches: Iterable[Sequence[int]] | None, steps: int, trained: int) 
     return found
 
 
-def _index(number: object) -> int:
+def _index(number: SupportsIndex) -> int:
     if isinstance(number, bool | np.bool_):
         raise TypeError
-    return index(number)  # type: ignore[arg-type]
+    return index(number)
 
 
 def _number(name: str, value: object) -> Fraction:
